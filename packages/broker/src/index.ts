@@ -1,1 +1,12 @@
-export {};
+export * from "./errors.ts";
+export * from "./options.ts";
+export type * from "./ports/authenticator.ts";
+export type * from "./ports/authorizer.ts";
+export type * from "./ports/byte-stream.ts";
+export type * from "./ports/clock.ts";
+export type * from "./ports/listener.ts";
+export * from "./ports/logger.ts";
+export type * from "./ports/publish-interceptor.ts";
+export type * from "./ports/random.ts";
+export type * from "./ports/store.ts";
+export type * from "./ports/system-topic-service.ts";

@@ -1,0 +1,111 @@
+import type { AuthenticationMethod, Authenticator } from "./ports/authenticator.ts";
+import type { Authorizer } from "./ports/authorizer.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Listener } from "./ports/listener.ts";
+import type { Logger } from "./ports/logger.ts";
+import type { PublishInterceptor } from "./ports/publish-interceptor.ts";
+import type { Random } from "./ports/random.ts";
+import type { Store } from "./ports/store.ts";
+import type { SystemTopicService } from "./ports/system-topic-service.ts";
+
+/** Limits that a listener may set for its own connections. `docs/limits.md` tells what happens at each. */
+export interface ConnectionLimits {
+  /** Connections open at once. */
+  readonly maximumConnections: number;
+  /** Connections open at once from one address. */
+  readonly maximumConnectionsPerAddress: number;
+  /** From the network connection to the end of CONNECT, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** Size in bytes of the CONNECT packet; nothing else is read before it. */
+  readonly maximumConnectPacketSize: number;
+  /** Size in bytes of any packet that a client sends; told to MQTT 5.0 clients. */
+  readonly maximumPacketSize: number;
+  /** Keep Alive in seconds beyond which (or instead of 0) MQTT 5.0 clients get this as Server Keep Alive. */
+  readonly maximumKeepAliveSeconds: number;
+  /** QoS 1 and 2 publishes of a client that may be unacknowledged; told to MQTT 5.0 clients as Receive Maximum. */
+  readonly receiveMaximum: number;
+  /** Topic Aliases that a client may set. */
+  readonly topicAliasMaximum: number;
+  /** Topic Aliases that the broker sets for a client that allows them. */
+  readonly outboundTopicAliasMaximum: number;
+  /** QoS 1 and 2 messages sent to a client and not yet acknowledged, where its own Receive Maximum is not lower. */
+  readonly maximumInflight: number;
+  /** Bytes that wait for a client to read. Beyond it QoS 0 is dropped; beyond twice as much the connection is closed. */
+  readonly maximumOutputBytes: number;
+}
+
+export interface BrokerLimits extends ConnectionLimits {
+  /** Sessions, connected or not. */
+  readonly maximumSessions: number;
+  /** Session Expiry Interval in seconds that a client may have; 0xFFFFFFFF: for ever. */
+  readonly maximumSessionExpiryIntervalSeconds: number;
+  /** Bytes of a Topic Name or Topic Filter. */
+  readonly maximumTopicLength: number;
+  readonly maximumTopicLevels: number;
+  readonly maximumSubscriptionsPerSession: number;
+  /** Messages of QoS 1 and 2 that wait for one session. */
+  readonly maximumQueuedMessages: number;
+  /** Bytes of messages of QoS 1 and 2 that wait for one session. */
+  readonly maximumQueuedBytes: number;
+  /** QoS 2 Packet Identifiers of a client between PUBLISH and PUBREL. */
+  readonly maximumInboundQoS2: number;
+  readonly maximumRetainedMessages: number;
+  readonly maximumRetainedBytes: number;
+  /** Topics whose routes are remembered. */
+  readonly maximumCachedTopics: number;
+  /** Bytes that all queues, output buffers and unfinished packets may hold together. */
+  readonly memoryBudgetBytes: number;
+  /** Bytes that wait to be stored; beyond it publishers of QoS 1 and 2 are not read from. */
+  readonly maximumPendingCommitBytes: number;
+}
+
+export const defaultLimits: BrokerLimits = {
+  maximumConnections: 100_000,
+  maximumConnectionsPerAddress: 50_000,
+  connectTimeoutMs: 10_000,
+  maximumConnectPacketSize: 256 * 1024,
+  maximumPacketSize: 16 * 1024 * 1024,
+  maximumKeepAliveSeconds: 65_535,
+  receiveMaximum: 1024,
+  topicAliasMaximum: 64,
+  outboundTopicAliasMaximum: 64,
+  maximumInflight: 1024,
+  maximumOutputBytes: 4 * 1024 * 1024,
+  maximumSessions: 1_000_000,
+  maximumSessionExpiryIntervalSeconds: 0xffffffff,
+  maximumTopicLength: 65_535,
+  maximumTopicLevels: 128,
+  maximumSubscriptionsPerSession: 10_000,
+  maximumQueuedMessages: 100_000,
+  maximumQueuedBytes: 64 * 1024 * 1024,
+  maximumInboundQoS2: 1024,
+  maximumRetainedMessages: 1_000_000,
+  maximumRetainedBytes: 256 * 1024 * 1024,
+  maximumCachedTopics: 65_536,
+  memoryBudgetBytes: 1024 * 1024 * 1024,
+  maximumPendingCommitBytes: 64 * 1024 * 1024,
+};
+
+export interface BrokerOptions {
+  /** Where clients connect; none: only the embedding program publishes and subscribes. */
+  readonly listeners?: readonly Listener[];
+  /** Default: memory, which survives nothing. */
+  readonly store?: Store;
+  readonly limits?: Partial<BrokerLimits>;
+  /** Default: everyone is accepted. */
+  readonly authenticator?: Authenticator;
+  readonly authenticationMethods?: readonly AuthenticationMethod[];
+  /** Default: everything is allowed. */
+  readonly authorizer?: Authorizer;
+  readonly publishInterceptors?: readonly PublishInterceptor[];
+  readonly systemTopicServices?: readonly SystemTopicService[];
+  /** Seconds between `$SYS` publishes; 0: no `$SYS` topics. Default 10. */
+  readonly sysIntervalSeconds?: number;
+  /** Refuse a payload marked as UTF-8 that is not [MQTT 5.0, 3.3.2.3.2]. Default true. */
+  readonly validatePayloadFormat?: boolean;
+  /** What a client gets that asks for Response Information; `{clientId}` stands for its id. Default: nothing. */
+  readonly responseInformation?: string;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}

@@ -10,3 +10,4 @@ export type * from "./ports/publish-interceptor.ts";
 export type * from "./ports/random.ts";
 export type * from "./ports/store.ts";
 export type * from "./ports/system-topic-service.ts";
+export { createMemoryStore } from "./storage/memory-store.ts";

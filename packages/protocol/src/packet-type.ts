@@ -22,3 +22,13 @@ export type PacketName = keyof typeof PacketType;
 
 /** Who sent a packet: a client may not send CONNACK, a server may not send SUBSCRIBE, and so on. */
 export type Sender = "client" | "server";
+
+const NAMES: readonly (PacketName | undefined)[] = [
+  undefined,
+  ...(Object.keys(PacketType) as PacketName[]).sort((left, right) => PacketType[left] - PacketType[right]),
+];
+
+/** The name of a packet type, 1 to 15; undefined for 0, which is reserved. */
+export function packetNameOf(type: number): PacketName | undefined {
+  return NAMES[type];
+}

@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // Tests run on the sources of every package, not on what was built last.
   resolve: { conditions: ["x-source"] },
   ssr: { resolve: { conditions: ["x-source"] } },
   test: {
@@ -11,6 +12,8 @@ export default defineConfig({
       "benchmarks/**/*.test.ts",
       "examples/**/*.test.ts",
     ],
+    // Processes rather than threads: LMDB is native code with a state per process, and one test's crash is its own.
+    pool: "forks",
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

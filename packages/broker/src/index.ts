@@ -11,3 +11,6 @@ export type * from "./ports/random.ts";
 export type * from "./ports/store.ts";
 export type * from "./ports/system-topic-service.ts";
 export { createMemoryStore } from "./storage/memory-store.ts";
+export * from "./transport/node-clock.ts";
+export * from "./transport/node-random.ts";
+export * from "./transport/tcp-listener.ts";

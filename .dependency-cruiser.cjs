@@ -38,7 +38,7 @@ module.exports = {
       "Sockets and files reach the engine only through ports, so that all of it runs under a simulated clock.",
       { path: "^packages/broker/src/", pathNot: ["^packages/broker/src/transport/", TEST] },
       {
-        path: "^(node:)?(net|tls|https?|http2|fs|fs/promises|dgram|dns|child_process|worker_threads|cluster)$|/node_modules/(@types/)?ws/",
+        path: "^(node:)?(net|tls|https?|http2|fs|fs/promises|dgram|dns|child_process|worker_threads|cluster)$|(^|/)node_modules/(@types/)?ws/",
       },
     ),
     forbid(
@@ -97,7 +97,7 @@ module.exports = {
       "no-undeclared-packages",
       "A package that is used is named in the package.json beside it.",
       { path: "^packages/", pathNot: TEST },
-      { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"], pathNot: "/node_modules/@types/" },
+      { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"], pathNot: "(^|/)node_modules/@types/" },
     ),
     forbid("tests-are-leaves", "Nothing imports a test.", {}, { path: "[.]test[.]ts$" }),
   ],

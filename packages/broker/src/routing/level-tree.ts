@@ -1,0 +1,156 @@
+import { decodeUtf8, encodeUtf8 } from "@dunlin/protocol";
+
+/**
+ * A node of a LevelTree. Only the root and nodes with a value or at least two children exist: a chain of levels
+ * without a branch is one node, so that a deep topic takes no more nodes than a flat one.
+ */
+export class LevelNode<V> {
+  /** The levels from the parent to here, joined by "/". */
+  label: string;
+  value: V | undefined;
+  /** By the first level of their label; undefined rather than empty. */
+  children: Map<string, LevelNode<V>> | undefined;
+
+  constructor(label: string, value: V | undefined) {
+    this.label = label;
+    this.value = value;
+    this.children = undefined;
+  }
+}
+
+/** Values by Topic Name or Topic Filter, level by level; `undefined` is no value. */
+export class LevelTree<V> {
+  protected readonly root: LevelNode<V> = new LevelNode<V>("", undefined);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: string): V | undefined {
+    let node = this.root;
+    for (let start = 0; ; ) {
+      const child = node.children?.get(levelAt(key, start));
+      if (child === undefined || !key.startsWith(child.label, start)) return undefined;
+      const end = start + child.label.length;
+      if (end === key.length) return child.value;
+      if (key[end] !== "/") return undefined;
+      node = child;
+      start = end + 1;
+    }
+  }
+
+  /** Adds or replaces; returns what stood there before. */
+  set(key: string, value: V): V | undefined {
+    let node = this.root;
+    for (let start = 0; ; ) {
+      const level = levelAt(key, start);
+      const child = node.children?.get(level);
+      if (child === undefined) {
+        node.children ??= new Map();
+        node.children.set(level, new LevelNode(key.slice(start), value));
+        this.#size++;
+        return undefined;
+      }
+      const common = commonLength(child.label, key, start);
+      const next = common === child.label.length ? child : split(node, level, child, common);
+      if (start + common === key.length) {
+        const previous = next.value;
+        next.value = value;
+        if (previous === undefined) this.#size++;
+        return previous;
+      }
+      node = next;
+      start += common + 1;
+    }
+  }
+
+  /** Returns what stood there. */
+  delete(key: string): V | undefined {
+    let parent = this.root;
+    for (let start = 0; ; ) {
+      const level = levelAt(key, start);
+      const child = parent.children?.get(level);
+      if (child === undefined || !key.startsWith(child.label, start)) return undefined;
+      const end = start + child.label.length;
+      if (end === key.length) return this.#empty(parent, level, child);
+      if (key[end] !== "/") return undefined;
+      parent = child;
+      start = end + 1;
+    }
+  }
+
+  clear(): void {
+    this.root.children = undefined;
+    this.#size = 0;
+  }
+
+  /** All values, in no particular order. The tree may not change meanwhile. */
+  *values(): IterableIterator<V> {
+    const pending = [this.root];
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      if (node.value !== undefined) yield node.value;
+      if (node.children === undefined) continue;
+      for (const child of node.children.values()) pending.push(child);
+    }
+  }
+
+  #empty(parent: LevelNode<V>, level: string, node: LevelNode<V>): V | undefined {
+    const value = node.value;
+    if (value === undefined) return undefined;
+    node.value = undefined;
+    this.#size--;
+    if (node.children !== undefined) {
+      absorbOnlyChild(node);
+      return value;
+    }
+    parent.children?.delete(level);
+    if (parent.children?.size === 0) parent.children = undefined;
+    else if (parent !== this.root) absorbOnlyChild(parent);
+    return value;
+  }
+}
+
+/** Puts a node between `parent` and `child`, which keeps what of its label is behind the first `length` characters. */
+function split<V>(parent: LevelNode<V>, level: string, child: LevelNode<V>, length: number): LevelNode<V> {
+  // The new node may outlive the key that its label was cut from.
+  const middle = new LevelNode<V>(detach(child.label.slice(0, length)), undefined);
+  child.label = child.label.slice(length + 1);
+  middle.children = new Map([[levelAt(child.label, 0), child]]);
+  // Not replaced: the Map would keep its old key, which was cut from the child's.
+  parent.children?.delete(level);
+  parent.children?.set(levelAt(middle.label, 0), middle);
+  return middle;
+}
+
+function absorbOnlyChild<V>(node: LevelNode<V>): void {
+  if (node.value !== undefined || node.children?.size !== 1) return;
+  for (const child of node.children.values()) {
+    node.label = `${node.label}/${child.label}`;
+    node.value = child.value;
+    node.children = child.children;
+  }
+}
+
+function levelAt(key: string, start: number): string {
+  const slash = key.indexOf("/", start);
+  return slash < 0 ? key.slice(start) : key.slice(start, slash);
+}
+
+/** Length of the whole levels at the start of `label` that `key` has from `start` on; the first is known to be. */
+function commonLength(label: string, key: string, start: number): number {
+  let common = 0;
+  for (let index = 0; ; index++) {
+    const labelEnds = index === label.length || label[index] === "/";
+    const keyEnds = start + index === key.length || key[start + index] === "/";
+    if (labelEnds && keyEnds) common = index;
+    if (index === label.length || start + index === key.length) return common;
+    if (label[index] !== key[start + index]) return common;
+  }
+}
+
+/** A copy with characters of its own: a slice of a string keeps the whole string in memory. */
+function detach(text: string): string {
+  const bytes = encodeUtf8(text);
+  return decodeUtf8(bytes, 0, bytes.length);
+}

@@ -67,6 +67,20 @@ describe("TopicTree", () => {
     expect(tree.match("device/7/+", () => {})).toBeLessThanOrEqual(2);
   });
 
+  test("has no nodes left over where names are deleted", () => {
+    const tree = treeOf("a", "a/b/c", "a/b/d", "a/x/y", "b");
+    const nodes = () => tree.match("#", () => {});
+    expect(nodes()).toBe(6);
+    tree.delete("a/b/d");
+    expect(nodes()).toBe(4);
+    tree.delete("a/x/y");
+    tree.delete("a");
+    expect(nodes()).toBe(2);
+    tree.delete("a/b/c");
+    tree.delete("b");
+    expect(nodes()).toBe(0);
+  });
+
   test("equals a list of names", () => {
     const level = fc.constantFrom("", "a", "b", "ab", "$a");
     const name = fc.array(level, { minLength: 1, maxLength: 5 }).map((levels) => levels.join("/"));

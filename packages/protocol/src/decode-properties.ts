@@ -32,7 +32,11 @@ export function decodePropertyContent(
 ): object {
   const properties: PropertyObject = {};
   while (cursor.offset < end) {
+    const offset = cursor.offset;
     const property = readPropertyIdentifier(cursor, owner, sender);
+    if (!property.repeatable && property.name in properties) {
+      throw cursor.broken(`${property.label} stands there twice`, "MQTT 5.0, 2.2.2.2", offset);
+    }
     const value = readPropertyValue(cursor, property);
     if (cursor.offset > end) {
       throw cursor.malformed(`${property.label} runs past the Property Length`, "MQTT 5.0, 2.2.2.1", end);
@@ -41,8 +45,6 @@ export function decodePropertyContent(
       const values = properties[property.name] as PropertyValue[] | undefined;
       if (values === undefined) properties[property.name] = [value];
       else values.push(value);
-    } else if (property.name in properties) {
-      throw cursor.broken(`${property.label} stands there twice`, "MQTT 5.0, 2.2.2.2");
     } else {
       properties[property.name] = value;
     }

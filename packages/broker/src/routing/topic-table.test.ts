@@ -23,7 +23,7 @@ function internBytes(table: TopicTable<object>, ...bytes: number[]) {
 describe("TopicTable", () => {
   test("finds a topic by its bytes wherever they stand, and keeps a copy of them", () => {
     const table = new TopicTable(limits);
-    const bytes = encodeUtf8("xx site/température xx");
+    const bytes = Buffer.from("xx site/température xx");
     const topic = table.intern(bytes, 3, bytes.length - 3);
     expect(topic.name).toBe("site/température");
     bytes.copyWithin(0, 3);
@@ -50,6 +50,13 @@ describe("TopicTable", () => {
         },
       ),
     );
+  });
+
+  test("tells a name from the same one with null characters, which it refuses", () => {
+    const table = new TopicTable<object>(limits);
+    table.internName("abcde");
+    expect(() => internBytes(table, 0x61, 0x62, 0x63, 0x64, 0, 0x65)).toThrow(ProtocolError);
+    expect(() => internBytes(table, 0x61, 0x62, 0x63, 0x64, 0x65, 0)).toThrow(ProtocolError);
   });
 
   test("tells system topics", () => {

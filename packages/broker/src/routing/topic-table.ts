@@ -16,6 +16,8 @@ export type TopicLimits = Pick<
 >;
 
 const SLASH = 0x2f;
+/** 2 ** 32 divided by the golden ratio. */
+const HASH_MULTIPLIER = 0x9e3779b1;
 const FIRST_BUCKET_COUNT = 256;
 /** Topics in one bucket; names made to collide push out each other instead of slowing down the rest. */
 const MAXIMUM_BUCKET_LENGTH = 16;
@@ -36,10 +38,13 @@ export class TopicTable<S extends object> {
   #hand = 0;
   #bytes = 0;
   #evictions = 0;
+  /** The words of the name that is being looked up. */
+  readonly #words: Int32Array;
 
   constructor(limits: TopicLimits) {
     this.#limits = limits;
     this.#maximumBytes = limits.maximumCachedTopics * AVERAGE_TOPIC_LENGTH;
+    this.#words = new Int32Array(Math.ceil(limits.maximumTopicLength / 4));
     this.routes = new RouteCache(limits.maximumCachedTopics);
   }
 
@@ -58,10 +63,11 @@ export class TopicTable<S extends object> {
    * error stands.
    */
   intern(bytes: Uint8Array, start: number, end: number, packetStart: number = start): Topic<S> {
-    const hash = hashBytes(bytes, start, end);
+    if (end - start > this.#limits.maximumTopicLength) this.#refuseLength(end - start, start - packetStart);
+    const hash = gatherWords(bytes, start, end, this.#words);
     let topic = this.#buckets[hash & this.#mask];
     for (; topic !== undefined; topic = topic.next) {
-      if (topic.hash === hash && hasBytes(topic.bytes, bytes, start, end)) {
+      if (topic.hash === hash && topic.bytes.length === end - start && startsWith(this.#words, topic.words)) {
         topic.used = true;
         return topic;
       }
@@ -84,7 +90,10 @@ export class TopicTable<S extends object> {
     const bucket = hash & this.#mask;
     this.#shorten(bucket);
     const name = decodeUtf8(bytes, start, end);
-    const topic = new Topic<S>(name, bytes.slice(start, end), hash, this.#buckets[bucket]);
+    const words = this.#words.slice(0, Math.ceil((end - start) / 4));
+    // Not `bytes.slice`: a Buffer's does not copy.
+    const copy = new Uint8Array(bytes.subarray(start, end));
+    const topic = new Topic<S>(name, copy, words, hash, this.#buckets[bucket]);
     this.#buckets[bucket] = topic;
     topic.slot = this.#topics.length;
     this.#topics.push(topic);
@@ -92,20 +101,20 @@ export class TopicTable<S extends object> {
     return topic;
   }
 
+  #refuseLength(length: number, offset: number): never {
+    const message = `the Topic Name has ${length} bytes; maximumTopicLength is ${this.#limits.maximumTopicLength}`;
+    throw new ProtocolError(ReasonCode.TopicNameInvalid, message, { packet: "PUBLISH", offset });
+  }
+
   #check(bytes: Uint8Array, start: number, end: number, packetStart: number): void {
-    const { maximumTopicLength, maximumTopicLevels } = this.#limits;
-    const context = { packet: "PUBLISH", offset: start - packetStart } as const;
-    if (end - start > maximumTopicLength) {
-      const message = `the Topic Name has ${end - start} bytes; maximumTopicLength is ${maximumTopicLength}`;
-      throw new ProtocolError(ReasonCode.TopicNameInvalid, message, context);
-    }
     validateTopicNameBytes(bytes, start, end, packetStart);
+    const { maximumTopicLevels } = this.#limits;
     let levels = 1;
     for (let offset = start; offset < end; offset++) if (bytes[offset] === SLASH) levels++;
-    if (levels > maximumTopicLevels) {
-      const message = `the Topic Name has ${levels} levels; maximumTopicLevels is ${maximumTopicLevels}`;
-      throw new ProtocolError(ReasonCode.TopicNameInvalid, message, context);
-    }
+    if (levels <= maximumTopicLevels) return;
+    const message = `the Topic Name has ${levels} levels; maximumTopicLevels is ${maximumTopicLevels}`;
+    const context = { packet: "PUBLISH", offset: start - packetStart } as const;
+    throw new ProtocolError(ReasonCode.TopicNameInvalid, message, context);
   }
 
   /** A single name may exceed what is allowed, as there must be room for the one in hand. */
@@ -176,17 +185,29 @@ export class TopicTable<S extends object> {
   }
 }
 
-/** FNV-1a. */
-function hashBytes(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let offset = start; offset < end; offset++) hash = Math.imul(hash ^ bytes[offset]!, 0x01000193);
-  return hash;
+/** Gathers bytes into words and hashes them on the way: fewer steps for both than byte by byte. */
+function gatherWords(bytes: Uint8Array, start: number, end: number, words: Int32Array): number {
+  let hash = end - start;
+  let count = 0;
+  let offset = start;
+  for (const last = end - 3; offset < last; offset += 4) {
+    const word =
+      bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
+    words[count++] = word;
+    hash = Math.imul(hash ^ word, HASH_MULTIPLIER);
+    hash ^= hash >>> 15;
+  }
+  if (offset === end) return hash;
+  let word = 0;
+  for (; offset < end; offset++) word = (word << 8) | bytes[offset]!;
+  words[count] = word;
+  hash = Math.imul(hash ^ word, HASH_MULTIPLIER);
+  return hash ^ (hash >>> 15);
 }
 
-function hasBytes(own: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (own.length !== end - start) return false;
-  for (let index = own.length - 1; index >= 0; index--) {
-    if (own[index] !== bytes[start + index]) return false;
+function startsWith(words: Int32Array, start: Int32Array): boolean {
+  for (let index = 0; index < start.length; index++) {
+    if (words[index] !== start[index]) return false;
   }
   return true;
 }

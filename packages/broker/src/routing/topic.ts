@@ -12,6 +12,8 @@ export class Topic<S extends object> {
   readonly name: string;
   /** The name in UTF-8; a copy of its own. */
   readonly bytes: Uint8Array;
+  /** What TopicTable compares instead of the bytes: four of them in each, as it gathers them. */
+  readonly words: Int32Array;
   readonly hash: number;
   /** Whether the name begins with "$". */
   readonly isSystem: boolean;
@@ -23,9 +25,10 @@ export class Topic<S extends object> {
   /** Whether it has been looked up since the table last searched for something to evict. */
   used = false;
 
-  constructor(name: string, bytes: Uint8Array, hash: number, next: Topic<S> | undefined) {
+  constructor(name: string, bytes: Uint8Array, words: Int32Array, hash: number, next: Topic<S> | undefined) {
     this.name = name;
     this.bytes = bytes;
+    this.words = words;
     this.hash = hash;
     this.isSystem = name.startsWith("$");
     this.next = next;

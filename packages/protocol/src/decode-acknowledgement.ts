@@ -14,7 +14,7 @@ import type { ProtocolVersion } from "./protocol-version.ts";
 import { ReasonCode } from "./reason-code.ts";
 import { isReasonCodeOf } from "./reason-name.ts";
 
-export type AcknowledgementName = "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP";
+type AcknowledgementName = "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP";
 
 /** A PUBACK, PUBREC, PUBREL or PUBCOMP read in place; one instance is reused for every packet. */
 export class AcknowledgementView {

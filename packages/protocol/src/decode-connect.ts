@@ -1,8 +1,8 @@
 import { decodeProperties } from "./decode-properties.ts";
 import { checkFixedHeaderFlags } from "./fixed-header.ts";
-import type { PacketCursor } from "./packet-cursor.ts";
+import { PacketCursor } from "./packet-cursor.ts";
 import type { ConnectPacket, ConnectProperties, QoS, Will, WillProperties } from "./packets.ts";
-import { UnsupportedProtocolVersionError } from "./protocol-error.ts";
+import { ProtocolError, UnsupportedProtocolVersionError } from "./protocol-error.ts";
 import type { ProtocolVersion } from "./protocol-version.ts";
 import { validateTopicNameBytes } from "./topic-name.ts";
 
@@ -46,6 +46,24 @@ export function decodeConnect(cursor: PacketCursor): ConnectPacket {
   // What no flag announces must not be there [MQTT-3.1.2-16] [MQTT-3.1.2-18].
   cursor.finish();
   return packet;
+}
+
+/**
+ * The version that the CONNECT with its body from `bodyStart` to `end` names, undefined where it names none that
+ * is spoken here. For the answer to a CONNECT that `decodePacket` refuses: only MQTT 5.0 has Reason Codes.
+ */
+export function peekProtocolVersion(
+  bytes: Uint8Array,
+  bodyStart: number,
+  end: number,
+): ProtocolVersion | undefined {
+  try {
+    const level = readProtocolLevel(new PacketCursor("CONNECT", bytes, bodyStart, bodyStart, end));
+    return (level & ~BRIDGE_BIT) as ProtocolVersion;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
 }
 
 /** The level byte as sent, so with the bridge bit. */

@@ -32,6 +32,7 @@ export function writeProperties(
 /** Size of a property block's content. Throws a RangeError for a value that has no encoding. */
 export function propertyContentSize(owner: PropertyOwner, properties: object): number {
   let size = 0;
+  if (isEmpty(properties)) return size;
   for (const property of PROPERTY_LISTS[owner]) {
     const value = propertyValue(properties, property);
     if (value === undefined) continue;
@@ -52,6 +53,7 @@ export function writePropertyContent(
   properties: object,
 ): number {
   let next = offset;
+  if (isEmpty(properties)) return next;
   for (const property of PROPERTY_LISTS[owner]) {
     const value = propertyValue(properties, property);
     if (value === undefined) continue;
@@ -62,6 +64,12 @@ export function writePropertyContent(
     }
   }
   return next;
+}
+
+/** Most packets have no properties: they need no walk through all that there could be. */
+function isEmpty(properties: object): boolean {
+  for (const _ in properties) return false;
+  return true;
 }
 
 function propertyValue(properties: object, property: PropertyDefinition): unknown {

@@ -1,4 +1,5 @@
 export { AcknowledgementView, decodeAcknowledgementView } from "./decode-acknowledgement.ts";
+export { peekProtocolVersion } from "./decode-connect.ts";
 export { decodePacket } from "./decode-packet.ts";
 export { decodePublishView, readMessageProperties } from "./decode-publish.ts";
 export { encodedSize, encodePacket } from "./encode-packet.ts";

@@ -160,8 +160,3 @@ export const PROPERTY_LISTS: { readonly [Owner in PropertyOwner]: readonly Prope
       set.filter((property) => property !== undefined),
     ]),
   ) as { [Owner in PropertyOwner]: PropertyDefinition[] };
-
-/** The packet that an owner's bytes stand in. */
-export function packetOfOwner(owner: PropertyOwner): PacketName {
-  return owner === "WILL" ? "CONNECT" : owner;
-}

@@ -33,7 +33,7 @@ export class StreamDecoder {
 
   /**
    * The packets that `chunk` completes. The chunk is copied: it may be used again, and the results stay valid.
-   * Throws a ProtocolError, after which the stream has no more packets to give.
+   * Throws a ProtocolError, after which the decoder must not be used: where the next packet begins is unknown.
    */
   push(chunk: Uint8Array): ControlPacket[] {
     const reader = this.reader;

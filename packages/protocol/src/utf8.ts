@@ -13,8 +13,9 @@ declare const TextEncoder: new () => Utf8Encoder;
 const decoder: Utf8Decoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder: Utf8Encoder = /* @__PURE__ */ new TextEncoder();
 
-/** Below this many bytes a loop beats the call into the runtime. */
-const SHORT_TEXT_BYTES = 20;
+/** Up to these sizes a loop beats the call into the runtime. */
+const SHORT_DECODE_BYTES = 12;
+const SHORT_ENCODE_UNITS = 64;
 
 /**
  * Checks a UTF-8 Encoded String's bytes: -1 when valid, else the offset of the first bad sequence. Refuses
@@ -54,7 +55,7 @@ function multiByteSize(bytes: Uint8Array, offset: number, end: number): number {
 
 /** The text of bytes that `validateUtf8` has accepted. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > SHORT_TEXT_BYTES) return decoder.decode(bytes.subarray(start, end));
+  if (end - start > SHORT_DECODE_BYTES) return decoder.decode(bytes.subarray(start, end));
   let text = "";
   for (let offset = start; offset < end; offset++) {
     const byte = bytes[offset]!;
@@ -108,7 +109,7 @@ function isTrailSurrogate(unit: number): boolean {
 
 /** Writes the UTF-8 form of `text` at `offset`, which must have room, and returns the next offset. */
 export function writeUtf8(target: Uint8Array, offset: number, text: string): number {
-  if (text.length <= SHORT_TEXT_BYTES) {
+  if (text.length <= SHORT_ENCODE_UNITS) {
     let index = 0;
     for (; index < text.length; index++) {
       const unit = text.charCodeAt(index);

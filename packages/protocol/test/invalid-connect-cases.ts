@@ -1,20 +1,7 @@
 import { ReasonCode } from "../src/index.ts";
-import type { InvalidPacketCase } from "./packet-cases.ts";
+import { type InvalidPacketCase, invalidCases } from "./packet-case.ts";
 
 const { MalformedPacket, ProtocolError, TopicNameInvalid, UnsupportedProtocolVersion } = ReasonCode;
-
-type Row = readonly [title: string, bytes: string, reasonCode: number, clause: string];
-
-function rows(version: 3 | 4 | 5, sender: "client" | "server", table: readonly Row[]): InvalidPacketCase[] {
-  return table.map(([title, bytes, reasonCode, clause]) => ({
-    title: `${title} (version ${version})`,
-    version,
-    sender,
-    bytes,
-    reasonCode,
-    clause,
-  }));
-}
 
 /** The shared form of a CONNECT whose fault lies in one property. */
 function connectWith(properties: string): string {
@@ -30,7 +17,7 @@ function connackWith(properties: string): string {
 }
 
 export const INVALID_CONNECT_CASES: readonly InvalidPacketCase[] = [
-  ...rows(4, "client", [
+  ...invalidCases(4, "client", [
     ["CONNECT of another protocol", `10 ~ "HTTP" 04 02 003c "c"`, UnsupportedProtocolVersion, "MQTT-3.1.2-1"],
     ["CONNECT with its name in lower case", `10 ~ "mqtt" 04 02 003c "c"`, 0x84, "MQTT-3.1.2-1"],
     ["CONNECT of level 6", `10 ~ "MQTT" 06 02 003c "c"`, UnsupportedProtocolVersion, "MQTT-3.1.2-2"],
@@ -78,11 +65,11 @@ export const INVALID_CONNECT_CASES: readonly InvalidPacketCase[] = [
     ],
     ["CONNECT from a server side", `20 02 0000`, ProtocolError, "MQTT 5.0, 2.1.2"],
   ]),
-  ...rows(3, "client", [
+  ...invalidCases(3, "client", [
     ["CONNECT with a password alone", `10 ~ "MQIsdp" 03 42 003c "c" "p"`, 0x81, "MQTT 3.1.1, 3.1.2.9"],
     ["CONNECT with will QoS 3", `10 ~ "MQIsdp" 03 1e 003c "c" "w" ""`, MalformedPacket, "MQTT-3.1.2-12"],
   ]),
-  ...rows(5, "client", [
+  ...invalidCases(5, "client", [
     ["CONNECT without a property block", `10 ~ "MQTT" 05 02 003c`, MalformedPacket, "MQTT-1.5.5-1"],
     ["CONNECT whose properties overrun", `10 ~ "MQTT" 05 02 003c 05 21 0001`, 0x81, "MQTT 5.0, 2.2.2.1"],
     ["CONNECT with a long Property Length", `10 ~ "MQTT" 05 02 003c 8000 "c"`, 0x81, "MQTT-1.5.5-1"],
@@ -123,7 +110,7 @@ export const INVALID_CONNECT_CASES: readonly InvalidPacketCase[] = [
     ["AUTH with bytes behind", `f0 ~ 18 {15 "m"} 00`, MalformedPacket, "MQTT 5.0, 2.1.4"],
     ["CONNACK from a client", "20 03 000000", ProtocolError, "MQTT 5.0, 2.1.2"],
   ]),
-  ...rows(5, "server", [
+  ...invalidCases(5, "server", [
     ["CONNECT from a server", `10 ~ "MQTT" 05 02 003c {} "c"`, ProtocolError, "MQTT 5.0, 2.1.2"],
     ["CONNACK with a flag in the fixed header", "22 03 000000", MalformedPacket, "MQTT-2.1.3-1"],
     ["CONNACK with a reserved flag", "20 03 020000", MalformedPacket, "MQTT-3.2.2-1"],
@@ -137,7 +124,7 @@ export const INVALID_CONNECT_CASES: readonly InvalidPacketCase[] = [
     ["CONNACK with bytes behind", "20 04 00000000", MalformedPacket, "MQTT 5.0, 2.1.4"],
     ["AUTH that asks to authenticate again", `f0 ~ 19 {15 "m"}`, ProtocolError, "MQTT-3.15.2-1"],
   ]),
-  ...rows(4, "server", [
+  ...invalidCases(4, "server", [
     ["CONNACK with a reserved flag", "20 02 0200", MalformedPacket, "MQTT-3.2.2-1"],
     ["CONNACK with return code 6", "20 02 0006", ProtocolError, "MQTT-3.2.2-8"],
     ["CONNACK with Session Present in a refusal", "20 02 0105", ProtocolError, "MQTT-3.2.2-6"],

@@ -1,27 +1,14 @@
 import { ReasonCode } from "../src/index.ts";
-import type { InvalidPacketCase } from "./packet-cases.ts";
+import { type InvalidPacketCase, type InvalidRow, invalidCases } from "./packet-case.ts";
 
 const { MalformedPacket, ProtocolError, TopicAliasInvalid, TopicNameInvalid } = ReasonCode;
-
-type Row = readonly [title: string, bytes: string, reasonCode: number, clause: string];
-
-function rows(version: 3 | 4 | 5, sender: "client" | "server", table: readonly Row[]): InvalidPacketCase[] {
-  return table.map(([title, bytes, reasonCode, clause]) => ({
-    title: `${title} (version ${version}, from a ${sender})`,
-    version,
-    sender,
-    bytes,
-    reasonCode,
-    clause,
-  }));
-}
 
 /** The shared form of a PUBLISH whose fault lies in one property. */
 function publishWith(properties: string): string {
   return `30 ~ "a" {${properties}} 'x'`;
 }
 
-const IN_EVERY_VERSION: readonly Row[] = [
+const IN_EVERY_VERSION: readonly InvalidRow[] = [
   ["the reserved packet type 0", "00 00", MalformedPacket, "MQTT 5.0, 2.1.2"],
   ["PUBLISH with QoS 3", `36 ~ "a" 0001 00`, MalformedPacket, "MQTT-3.3.1-4"],
   ["PUBLISH without a topic", "30 00", MalformedPacket, "MQTT-3.3.2-1"],
@@ -38,7 +25,7 @@ const IN_EVERY_VERSION: readonly Row[] = [
   ["PUBREC without a body", "50 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
 ];
 
-const FLAGS: readonly Row[] = [
+const FLAGS: readonly InvalidRow[] = [
   ["PUBLISH with DUP and QoS 0", `38 ~ "a" 00`, MalformedPacket, "MQTT-3.3.1-2"],
   ["PUBACK with a flag", "41 02 0001", MalformedPacket, "MQTT-2.1.3-1"],
   ["PUBREC with a flag", "52 02 0001", MalformedPacket, "MQTT-2.1.3-1"],
@@ -47,14 +34,14 @@ const FLAGS: readonly Row[] = [
   ["PUBCOMP with a flag", "78 02 0001", MalformedPacket, "MQTT-2.1.3-1"],
 ];
 
-const FROM_CLIENTS: readonly Row[] = [
+const FROM_CLIENTS: readonly InvalidRow[] = [
   ["SUBACK from a client", "90 03 0001 00", ProtocolError, "MQTT 5.0, 2.1.2"],
   ["UNSUBACK from a client", "b0 02 0001", ProtocolError, "MQTT 5.0, 2.1.2"],
   ["PINGRESP from a client", "d0 00", ProtocolError, "MQTT 5.0, 2.1.2"],
   ["PINGREQ with a body", "c0 01 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
 ];
 
-const FROM_SERVERS: readonly Row[] = [
+const FROM_SERVERS: readonly InvalidRow[] = [
   ["SUBSCRIBE from a server", `82 ~ 0001 "a" 00`, ProtocolError, "MQTT 5.0, 2.1.2"],
   ["UNSUBSCRIBE from a server", `a2 ~ 0001 "a"`, ProtocolError, "MQTT 5.0, 2.1.2"],
   ["PINGREQ from a server", "c0 00", ProtocolError, "MQTT 5.0, 2.1.2"],
@@ -63,12 +50,12 @@ const FROM_SERVERS: readonly Row[] = [
 
 export const INVALID_PACKET_CASES: readonly InvalidPacketCase[] = [
   ...([3, 4, 5] as const).flatMap((version) => [
-    ...rows(version, "client", [...IN_EVERY_VERSION, ...FROM_CLIENTS]),
-    ...rows(version, "server", [...IN_EVERY_VERSION, ...FROM_SERVERS]),
+    ...invalidCases(version, "client", [...IN_EVERY_VERSION, ...FROM_CLIENTS]),
+    ...invalidCases(version, "server", [...IN_EVERY_VERSION, ...FROM_SERVERS]),
   ]),
-  ...rows(4, "client", FLAGS),
-  ...rows(5, "client", FLAGS),
-  ...rows(4, "client", [
+  ...invalidCases(4, "client", FLAGS),
+  ...invalidCases(5, "client", FLAGS),
+  ...invalidCases(4, "client", [
     ["PUBLISH with an empty topic", `30 ~ "" 'x'`, MalformedPacket, "MQTT-4.7.3-1"],
     ["PUBACK with a Reason Code", "40 03 0001 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
     ["SUBSCRIBE without its flag", `80 ~ 0001 "a" 00`, MalformedPacket, "MQTT-3.8.1-1"],
@@ -84,17 +71,17 @@ export const INVALID_PACKET_CASES: readonly InvalidPacketCase[] = [
     ["DISCONNECT with a Reason Code", "e0 01 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
     ["PINGREQ with a flag", "c4 00", MalformedPacket, "MQTT-2.1.3-1"],
   ]),
-  ...rows(3, "client", [
+  ...invalidCases(3, "client", [
     ["PUBLISH with an empty topic", `30 ~ "" 'x'`, MalformedPacket, "MQTT-4.7.3-1"],
     ["SUBSCRIBE with QoS 3", `82 ~ 0001 "a" 03`, MalformedPacket, "MQTT 3.1.1, 3.8.3.1"],
   ]),
-  ...rows(4, "server", [
+  ...invalidCases(4, "server", [
     ["DISCONNECT", "e0 00", ProtocolError, "MQTT 5.0, 2.1.2"],
     ["SUBACK without codes", "90 02 0001", MalformedPacket, "MQTT-3.9.3-2"],
     ["SUBACK with code 3", "90 03 0001 03", ProtocolError, "MQTT-3.9.3-2"],
     ["UNSUBACK with codes", "b0 03 0001 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
   ]),
-  ...rows(5, "client", [
+  ...invalidCases(5, "client", [
     ["PUBLISH without topic or alias", `30 ~ "" {} 'x'`, ProtocolError, "MQTT 5.0, 3.3.2.1"],
     ["PUBLISH without a property block", `30 ~ "a"`, MalformedPacket, "MQTT-1.5.5-1"],
     ["PUBLISH whose properties overrun", `30 ~ "a" 04 23 0001`, MalformedPacket, "MQTT 5.0, 2.2.2.1"],
@@ -148,7 +135,7 @@ export const INVALID_PACKET_CASES: readonly InvalidPacketCase[] = [
     ["DISCONNECT with a Server Reference", `e0 ~ 00 {1c "x"}`, ProtocolError, "MQTT 5.0, 3.14.2.2"],
     ["DISCONNECT with bytes behind", "e0 03 00 00 00", MalformedPacket, "MQTT 5.0, 2.1.4"],
   ]),
-  ...rows(5, "server", [
+  ...invalidCases(5, "server", [
     ["PUBLISH with Subscription Identifier 0", publishWith("0b 00"), 0x82, "MQTT 5.0, 3.3.2.3.8"],
     ["PUBLISH with a cut Subscription Identifier", publishWith("0b 80"), 0x81, "MQTT-1.5.5-1"],
     ["SUBACK without codes", "90 03 0001 00", MalformedPacket, "MQTT-3.9.3-2"],

@@ -7,6 +7,7 @@ import {
   FrameReader,
   ProtocolError,
   type ProtocolVersion,
+  peekProtocolVersion,
   type Sender,
 } from "../src/index.ts";
 import { invalidPacketCases, validPacketCases } from "./packet-cases.ts";
@@ -67,5 +68,17 @@ describe("invalid packets", () => {
   ])("says how %s can be answered", (bytes, protocolName, protocolLevel, connackVersion) => {
     const error = thrownBy(() => decode(bytesOf(bytes), 4, "client"));
     expect(error).toMatchObject({ protocolName, protocolLevel, connackVersion, reasonCode: 0x84 });
+  });
+
+  test("the version of a CONNECT can be told though the rest is refused", () => {
+    const versionOf = (notation: string): number | undefined => {
+      const bytes = bytesOf(notation);
+      return peekProtocolVersion(bytes, 2, bytes.length);
+    };
+    expect(versionOf(`10 ~ "MQTT" 05 ff`)).toBe(5);
+    expect(versionOf(`10 ~ "MQTT" 84 01`)).toBe(4);
+    expect(versionOf(`10 ~ "MQIsdp" 03`)).toBe(3);
+    expect(versionOf(`10 ~ "MQTT" 06`)).toBeUndefined();
+    expect(versionOf(`10 ~ "MQTT"`)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import type { ValidPacketCase } from "./packet-cases.ts";
+import type { ValidPacketCase } from "./packet-case.ts";
 import { bytesOf } from "./packet-notation.ts";
 
 const CONNECT = {

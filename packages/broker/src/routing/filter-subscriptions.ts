@@ -81,10 +81,14 @@ export function mergeRoute<S extends object>(filters: readonly FilterSubscriptio
   const groups: SharedGroup<S>[] = [];
   for (const filter of filters) {
     for (const target of filter.targets()) {
-      const first = bySubscriber.get(target.subscriber);
-      const all = overlapping.get(target.subscriber);
-      if (first === undefined) bySubscriber.set(target.subscriber, target);
-      else if (all === undefined) overlapping.set(target.subscriber, [first, target]);
+      const { subscriber } = target;
+      const first = bySubscriber.get(subscriber);
+      if (first === undefined) {
+        bySubscriber.set(subscriber, target);
+        continue;
+      }
+      const all = overlapping.get(subscriber);
+      if (all === undefined) overlapping.set(subscriber, [first, target]);
       else all.push(target);
     }
     for (const group of filter.groups()) groups.push(group);

@@ -4,6 +4,10 @@ import { type LevelNode, LevelTree } from "./level-tree.ts";
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 const MISMATCH = -1;
 
+const NUMBER_SIGN = 0x23;
+const PLUS_SIGN = 0x2b;
+const SLASH = 0x2f;
+
 /** Values by Topic Filter, found by Topic Name. */
 export class FilterTree<V> extends LevelTree<V> {
   /**
@@ -53,17 +57,16 @@ function pushChild<V>(
 
 /** The index of the name's level behind those that the label matches, EVERYTHING, or MISMATCH. */
 function matchLabel(label: string, levels: readonly string[], from: number): number {
-  let index = from;
-  for (let start = 0; start <= label.length; index++) {
-    const slash = label.indexOf("/", start);
-    const end = slash < 0 ? label.length : slash;
-    const wildcard = end - start === 1 ? label[start] : undefined;
-    if (wildcard === "#") return EVERYTHING;
+  let start = 0;
+  for (let index = from; ; index++) {
+    const first = label.charCodeAt(start);
+    if (first === NUMBER_SIGN) return EVERYTHING;
     const level = levels[index];
     if (level === undefined) return MISMATCH;
-    if (wildcard !== "+" && !(end - start === level.length && label.startsWith(level, start)))
-      return MISMATCH;
-    start = end + 1;
+    if (first !== PLUS_SIGN && !label.startsWith(level, start)) return MISMATCH;
+    start += first === PLUS_SIGN ? 1 : level.length;
+    if (start === label.length) return index + 1;
+    if (label.charCodeAt(start) !== SLASH) return MISMATCH;
+    start++;
   }
-  return index;
 }

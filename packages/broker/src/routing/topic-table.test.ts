@@ -1,4 +1,4 @@
-import { encodeUtf8, ProtocolError, ReasonCode } from "@dunlin/protocol";
+import { ProtocolError, ReasonCode } from "@dunlin/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Route } from "./route.ts";

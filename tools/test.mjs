@@ -107,7 +107,7 @@ async function runTests() {
   const folder = mkdtempSync(join(tmpdir(), "dunlin-test-"));
   const summaryFile = join(folder, "summary.json");
   const startedAt = performance.now();
-  const reporters = ["--reporter=dot", "--reporter=./tools/vitest-summary-reporter.mjs"];
+  const reporters = ["--reporter=minimal", "--reporter=./tools/vitest-summary-reporter.mjs"];
   const { exitCode, output } = await runPackage(
     "vitest",
     ["run", "--allowOnly=false", ...reporters, ...filters],

@@ -1,5 +1,13 @@
+export * from "./broker.ts";
+export type { Counters, LimitCounters } from "./counters.ts";
 export * from "./errors.ts";
-export * from "./options.ts";
+export type { BrokerEvents } from "./events.ts";
+export {
+  type BrokerLimits,
+  type BrokerOptions,
+  type ConnectionLimits,
+  defaultLimits,
+} from "./options.ts";
 export type * from "./ports/authenticator.ts";
 export type * from "./ports/authorizer.ts";
 export type * from "./ports/byte-stream.ts";
@@ -14,3 +22,4 @@ export { createMemoryStore } from "./storage/memory-store.ts";
 export * from "./transport/node-clock.ts";
 export * from "./transport/node-random.ts";
 export * from "./transport/tcp-listener.ts";
+export { version } from "./version.ts";

@@ -1,8 +1,9 @@
+import { BrokerError } from "./errors.ts";
 import type { AuthenticationMethod, Authenticator } from "./ports/authenticator.ts";
 import type { Authorizer } from "./ports/authorizer.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Listener } from "./ports/listener.ts";
-import type { Logger } from "./ports/logger.ts";
+import { type Logger, silentLogger } from "./ports/logger.ts";
 import type { PublishInterceptor } from "./ports/publish-interceptor.ts";
 import type { Random } from "./ports/random.ts";
 import type { Store } from "./ports/store.ts";
@@ -108,4 +109,75 @@ export interface BrokerOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+/** The parts of a broker that come from the platform where the options name none. */
+export type PlatformDefaults = Required<Pick<BrokerOptions, "clock" | "random" | "store">>;
+
+/** Options with every default in place. */
+export interface ResolvedOptions
+  extends Required<Omit<BrokerOptions, "authenticator" | "authorizer" | "limits">> {
+  readonly limits: BrokerLimits;
+  readonly authenticator: Authenticator | undefined;
+  readonly authorizer: Authorizer | undefined;
+}
+
+/** Throws a BrokerError of code DUNLIN_OPTION for a limit that makes no sense. */
+export function resolveOptions(options: BrokerOptions, platform: PlatformDefaults): ResolvedOptions {
+  const limits = { ...defaultLimits, ...options.limits };
+  checkLimits(limits);
+  for (const listener of options.listeners ?? []) checkLimits({ ...limits, ...listener.limits });
+  return {
+    listeners: options.listeners ?? [],
+    store: options.store ?? platform.store,
+    limits,
+    authenticator: options.authenticator,
+    authenticationMethods: options.authenticationMethods ?? [],
+    authorizer: options.authorizer,
+    publishInterceptors: options.publishInterceptors ?? [],
+    systemTopicServices: options.systemTopicServices ?? [],
+    sysIntervalSeconds: options.sysIntervalSeconds ?? 10,
+    validatePayloadFormat: options.validatePayloadFormat ?? true,
+    responseInformation: options.responseInformation ?? "",
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? platform.clock,
+    random: options.random ?? platform.random,
+  };
+}
+
+const LARGEST = {
+  receiveMaximum: 65_535,
+  maximumInflight: 65_534,
+  topicAliasMaximum: 65_535,
+  outboundTopicAliasMaximum: 65_535,
+  maximumKeepAliveSeconds: 65_535,
+  maximumPacketSize: 268_435_460,
+  maximumTopicLength: 65_535,
+  maximumSessionExpiryIntervalSeconds: 0xffffffff,
+} as Partial<Record<keyof BrokerLimits, number>>;
+
+const MAY_BE_ZERO: ReadonlySet<keyof BrokerLimits> = new Set<keyof BrokerLimits>([
+  "topicAliasMaximum",
+  "outboundTopicAliasMaximum",
+  "maximumSessionExpiryIntervalSeconds",
+  "maximumRetainedMessages",
+  "maximumRetainedBytes",
+  "maximumQueuedMessages",
+  "maximumQueuedBytes",
+]);
+
+function checkLimits(limits: BrokerLimits): void {
+  for (const [name, value] of Object.entries(limits) as [keyof BrokerLimits, number][]) {
+    if (!(name in defaultLimits)) {
+      throw new BrokerError("DUNLIN_OPTION", `there is no limit named ${name}; docs/limits.md lists them`);
+    }
+    const least = MAY_BE_ZERO.has(name) ? 0 : 1;
+    const most = LARGEST[name] ?? Number.MAX_SAFE_INTEGER;
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new BrokerError(
+        "DUNLIN_OPTION",
+        `limits.${name} is ${value}: it must be a whole number from ${least} to ${most}`,
+      );
+    }
+  }
 }

@@ -1,0 +1,100 @@
+import type { Engine } from "../delivery/engine.ts";
+import type { BrokerLimits } from "../options.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { Listener } from "../ports/listener.ts";
+import { Connection } from "./connection.ts";
+import { ChunkPool } from "./output-queue.ts";
+
+/** All open connections: how many there are, and which have something to write at the end of this turn. */
+export class Connections {
+  readonly #engine: Engine;
+  readonly #open = new Set<Connection>();
+  readonly #byAddress = new Map<string, number>();
+  readonly #byListener = new Map<Listener, number>();
+  readonly #limits = new Map<Listener, BrokerLimits>();
+  #dirty: Connection[] = [];
+  #flushing: Connection[] = [];
+  readonly pool: ChunkPool = new ChunkPool();
+  readonly #flush = (): void => this.#flushDirty();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  values(): IterableIterator<Connection> {
+    return this.#open.values();
+  }
+
+  /** Takes a new network connection, or closes it where a limit is reached. */
+  accept(stream: ByteStream): void {
+    const { counters, options, memory } = this.#engine;
+    const { listener, origin } = stream;
+    const limits = this.#limitsOf(listener);
+    const limit =
+      this.#open.size >= options.limits.maximumConnections ||
+      (this.#byListener.get(listener) ?? 0) >= limits.maximumConnections
+        ? "maximumConnections"
+        : (this.#byAddress.get(origin.remoteAddress) ?? 0) >= limits.maximumConnectionsPerAddress
+          ? "maximumConnectionsPerAddress"
+          : memory.exhausted
+            ? "memoryBudgetBytes"
+            : undefined;
+    if (limit !== undefined) {
+      counters.limits[limit]++;
+      counters.connectionsRefused++;
+      options.logger.warn(
+        { remoteAddress: origin.remoteAddress, listener: listener.name, limit },
+        "a connection was refused",
+      );
+      stream.destroy();
+      return;
+    }
+    counters.connectionsAccepted++;
+    const connection = new Connection(this.#engine, this, stream, limits);
+    this.#open.add(connection);
+    counters.connectionsOpen = this.#open.size;
+    counters.connectionsMaximum = Math.max(counters.connectionsMaximum, this.#open.size);
+    count(this.#byAddress, origin.remoteAddress, 1);
+    count(this.#byListener, listener, 1);
+    stream.start(connection);
+  }
+
+  delete(connection: Connection): void {
+    if (!this.#open.delete(connection)) return;
+    this.#engine.counters.connectionsOpen = this.#open.size;
+    count(this.#byAddress, connection.origin.remoteAddress, -1);
+    count(this.#byListener, connection.listener, -1);
+  }
+
+  /** Has `connection.flush` called once all input of this turn has been read. */
+  flushLater(connection: Connection): void {
+    if (this.#dirty.push(connection) === 1) this.#engine.options.clock.afterTurn(this.#flush);
+  }
+
+  #flushDirty(): void {
+    const connections = this.#dirty;
+    this.#dirty = this.#flushing;
+    this.#flushing = connections;
+    for (let index = 0; index < connections.length; index++) connections[index]!.flush();
+    connections.length = 0;
+  }
+
+  #limitsOf(listener: Listener): BrokerLimits {
+    let limits = this.#limits.get(listener);
+    if (limits === undefined) {
+      limits = { ...this.#engine.options.limits, ...listener.limits };
+      this.#limits.set(listener, limits);
+    }
+    return limits;
+  }
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key, change: number): void {
+  const next = (counts.get(key) ?? 0) + change;
+  if (next > 0) counts.set(key, next);
+  else counts.delete(key);
+}

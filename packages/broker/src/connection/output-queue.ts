@@ -1,0 +1,163 @@
+import { copyBytes } from "../arena.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+
+/** First a small chunk, for the many connections that get a packet or two a turn. */
+const SMALL_CHUNK_BYTES = 2 * 1024;
+const LARGE_CHUNK_BYTES = 64 * 1024;
+/** From this size on, bytes are written from where they are instead of being copied. */
+const REFERENCE_BYTES = 8 * 1024;
+/** Chunks kept for the next turn, of each size. */
+const POOLED_CHUNKS = 256;
+
+/** Chunks that connections borrow from the first packet of a turn until they are written; shared by all. */
+export class ChunkPool {
+  readonly #small: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+
+  take(large: boolean): Uint8Array {
+    const free = large ? this.#large : this.#small;
+    return free.pop() ?? Buffer.allocUnsafeSlow(large ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
+  }
+
+  give(chunk: Uint8Array): void {
+    const free = chunk.length === LARGE_CHUNK_BYTES ? this.#large : this.#small;
+    if (free.length < POOLED_CHUNKS) free.push(chunk);
+  }
+}
+
+/**
+ * Gathers what a connection sends in one turn of the event loop and writes it at once. Ranges that follow each
+ * other in memory are one range: a burst that goes from one client to another unchanged is never copied.
+ */
+export class OutputQueue {
+  readonly #stream: ByteStream;
+  readonly #pool: ChunkPool;
+  #chunk: Uint8Array | null = null;
+  #length = 0;
+  /** Behind what is in the chunk; not yet copied. */
+  #range: Uint8Array | null = null;
+  #rangeStart = 0;
+  #rangeEnd = 0;
+  /** The stream still holds bytes: it takes more only in whole chunks until it has drained. */
+  #blocked = false;
+
+  constructor(stream: ByteStream, pool: ChunkPool) {
+    this.#stream = stream;
+    this.#pool = pool;
+  }
+
+  /** Bytes that have not left. */
+  get pendingBytes(): number {
+    const here = this.#length + this.#rangeEnd - this.#rangeStart;
+    return this.#blocked ? here + this.#stream.writableLength : here;
+  }
+
+  /** `bytes[start, end)` must stay unchanged until written. */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#range === bytes && this.#rangeEnd === start) {
+      this.#rangeEnd = end;
+      return;
+    }
+    if (this.#range !== null) this.#takeRange();
+    this.#range = bytes;
+    this.#rangeStart = start;
+    this.#rangeEnd = end;
+  }
+
+  /** Makes room for `length` bytes (a few kilobytes at most) in `chunk` at the returned offset; the caller writes them there at once. */
+  reserve(length: number): number {
+    if (this.#range !== null) this.#takeRange();
+    this.#ensure(length);
+    const offset = this.#length;
+    this.#length += length;
+    return offset;
+  }
+
+  /** Where `reserve` made room. */
+  get chunk(): Uint8Array {
+    return this.#chunk!;
+  }
+
+  /** Writes what has been gathered, unless the stream is still busy with what came before. */
+  flush(): void {
+    if (this.#blocked) {
+      // What stays long must not hold on to the arena.
+      if (this.#range !== null) this.#takeRange();
+      return;
+    }
+    if (this.#chunk === null && this.#range !== null) this.#writeRange();
+    else {
+      if (this.#range !== null) this.#takeRange();
+      this.#writeChunk();
+    }
+  }
+
+  onDrained(): void {
+    this.#blocked = false;
+    this.flush();
+  }
+
+  /** The last flush: hands everything to the stream, busy or not. */
+  finish(): void {
+    if (this.#range !== null) this.#takeRange();
+    this.#writeChunk();
+  }
+
+  /** Gives back what is held; nothing is sent any more. */
+  discard(): void {
+    if (this.#chunk !== null) this.#pool.give(this.#chunk);
+    this.#chunk = this.#range = null;
+    this.#length = this.#rangeStart = this.#rangeEnd = 0;
+  }
+
+  #takeRange(): void {
+    const range = this.#range!;
+    const start = this.#rangeStart;
+    const length = this.#rangeEnd - start;
+    if (length >= REFERENCE_BYTES) {
+      this.#writeChunk();
+      this.#writeRange();
+      return;
+    }
+    this.#ensure(length);
+    copyBytes(range, start, this.#rangeEnd, this.#chunk!, this.#length);
+    this.#length += length;
+    this.#clearRange();
+  }
+
+  #ensure(length: number): void {
+    const chunk = this.#chunk;
+    if (chunk === null) {
+      this.#chunk = this.#pool.take(length > SMALL_CHUNK_BYTES);
+    } else if (this.#length + length > chunk.length) {
+      if (chunk.length === LARGE_CHUNK_BYTES) {
+        this.#writeChunk();
+        this.#chunk = this.#pool.take(true);
+      } else {
+        const large = this.#pool.take(true);
+        copyBytes(chunk, 0, this.#length, large, 0);
+        this.#pool.give(chunk);
+        this.#chunk = large;
+      }
+    }
+  }
+
+  #writeRange(): void {
+    if (!this.#stream.write(this.#range!, this.#rangeStart, this.#rangeEnd)) this.#blocked = true;
+    this.#clearRange();
+  }
+
+  #writeChunk(): void {
+    const chunk = this.#chunk;
+    if (chunk === null) return;
+    this.#chunk = null;
+    if (this.#stream.write(chunk, 0, this.#length)) this.#pool.give(chunk);
+    else this.#blocked = true;
+    this.#length = 0;
+  }
+
+  #clearRange(): void {
+    this.#range = null;
+    this.#rangeStart = this.#rangeEnd = 0;
+  }
+}

@@ -1,0 +1,55 @@
+import { parseSharedFilter } from "@dunlin/protocol";
+import type { SubscriptionRecord } from "../ports/store.ts";
+import type { Session } from "../session/session.ts";
+import { Delivery, deliverTo } from "./deliver.ts";
+import type { Engine } from "./engine.ts";
+import { MessageBodyView } from "./message-body.ts";
+
+/** Messages between two looks at whether the client keeps up. */
+const SLICE = 256;
+const RETRY_MS = 10;
+
+/**
+ * Sends a new subscription the retained messages of its topics [MQTT-3.3.1-9], as fast as the client reads.
+ * Resolves when all are sent or in its inbox; true: acknowledge the subscription only once that is stored.
+ */
+export async function deliverRetained(
+  engine: Engine,
+  session: Session,
+  subscription: SubscriptionRecord,
+): Promise<boolean> {
+  // Retained messages are not sent to Shared Subscriptions [MQTT 5.0, 4.8.2].
+  if (parseSharedFilter(subscription.topicFilter) !== undefined) return false;
+  const names = engine.retained.matching(subscription.topicFilter);
+  if (names.length === 0) return false;
+  const sink = session.sink;
+  let storing = false;
+  for (let from = 0; from < names.length && session.sink === sink && sink !== null; from += SLICE) {
+    while (sink.congested && session.sink === sink) await delay(engine, RETRY_MS);
+    for (const name of names.slice(from, from + SLICE)) {
+      if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;
+    }
+  }
+  return storing;
+}
+
+function deliverOne(
+  engine: Engine,
+  session: Session,
+  subscription: SubscriptionRecord,
+  name: string,
+): Delivery {
+  const message = engine.retained.get(name);
+  if (message === undefined) return Delivery.NO_SUBSCRIBERS;
+  const view = new MessageBodyView().read(message.body);
+  const publication = engine.newPublication();
+  publication.setBody(view, engine.topics.intern(message.body, view.topicStart, view.topicEnd), null);
+  if (publication.expired) return Delivery.NO_SUBSCRIBERS;
+  const { qos, subscriptionIdentifier: identifier } = subscription;
+  const identifiers = identifier === 0 ? undefined : [identifier];
+  return deliverTo(engine, publication, session, qos, true, identifiers, undefined);
+}
+
+function delay(engine: Engine, ms: number): Promise<void> {
+  return new Promise((resolve) => engine.options.clock.after(ms, resolve));
+}

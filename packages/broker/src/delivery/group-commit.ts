@@ -1,0 +1,297 @@
+import type { Counters } from "../counters.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Logger } from "../ports/logger.ts";
+import type {
+  CommitGroup,
+  InboxAppend,
+  InboxReference,
+  SessionRecord,
+  Store,
+  SubscriptionRecord,
+  WillRecord,
+} from "../ports/store.ts";
+import type { Session } from "../session/session.ts";
+import { messageBodySize, writeMessageBody } from "./message-body.ts";
+import type { Publication } from "./publication.ts";
+
+const RETRY_MS = 1000;
+/** State that nobody waits for is stored with the next group, or after this time at the latest. */
+const LAZY_MS = 250;
+const SMALLEST_BODIES = 16 * 1024;
+
+class SessionAppend implements InboxAppend {
+  readonly session: Session;
+  readonly firstSequence: number;
+  readonly references: InboxReference[] = [];
+
+  constructor(session: Session) {
+    this.session = session;
+    this.firstSequence = session.nextSequence;
+  }
+}
+
+class FillingGroup {
+  bodies: Uint8Array;
+  bodiesLength = 0;
+  readonly bodyEnds: number[] = [];
+  readonly inboxes = new Map<number, SessionAppend>();
+  readonly sessions = new Map<number, SessionRecord | null>();
+  readonly subscriptions = new Map<number, Map<string, SubscriptionRecord | null>>();
+  /** Sessions whose delivery state or record is to be stored, as they are when the group is sealed. */
+  readonly touched = new Set<Session>();
+  readonly retained = new Map<string, Uint8Array | null>();
+  readonly wills = new Map<number, WillRecord | null>();
+  empty = true;
+
+  constructor(bodiesLength: number) {
+    this.bodies = Buffer.allocUnsafeSlow(bodiesLength);
+  }
+
+  seal(atMs: number): CommitGroup {
+    const deliveryStates = new Map(
+      [...this.touched].map((session) => [session.number, session.deliveryState]),
+    );
+    const bodies = this.bodies.subarray(0, this.bodiesLength);
+    return { ...this, bodies, deliveryStates, atMs };
+  }
+}
+
+/** Told when a group is stored. */
+export interface CommitListener {
+  /** Messages up to `session.storedBefore` may now be sent; `append` is what the group added. */
+  onInboxStored(session: Session, append: InboxAppend, group: CommitGroup): void;
+}
+
+/** A connection with acknowledgements that wait for a group. */
+export interface CommitWaiter {
+  onCommitted(ticket: number): void;
+}
+
+/**
+ * Collects all that must become durable into one group, while the group before is being stored. One write, and
+ * one fsync, serve every acknowledgement that waits for it. A group's number is the ticket to wait with.
+ */
+export class GroupCommit {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #logger: Logger;
+  listener: CommitListener | undefined;
+  #filling = new FillingGroup(SMALLEST_BODIES);
+  #number = 1;
+  #committed = 0;
+  #state: "idle" | "scheduled" | "storing" | "retrying" | "closed" = "idle";
+  #urgent = false;
+  #storingBytes = 0;
+  readonly #waiters = new Set<CommitWaiter>();
+  #promises: { ticket: number; resolve: () => void }[] = [];
+  #cancelLazy: (() => void) | undefined;
+  #failing = false;
+
+  constructor(store: Store, clock: Clock, counters: Counters, logger: Logger) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#logger = logger;
+  }
+
+  /** The number of the last group that is stored. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** Bytes of messages that wait to be stored. */
+  get pendingBytes(): number {
+    return this.#storingBytes + this.#filling.bodiesLength;
+  }
+
+  /** Whether storing has been failing since the last success. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  /** The number of the group that holds all that has been put so far, and is on its way from now on. */
+  ticket(): number {
+    this.#urgent = true;
+    if (this.#state === "idle") this.#schedule();
+    return this.#number;
+  }
+
+  /** Calls `waiter.onCommitted` after each group until it is taken off. */
+  wait(waiter: CommitWaiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  stopWaiting(waiter: CommitWaiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** Resolves when all that has been put so far is stored. */
+  stored(): Promise<void> {
+    const ticket = this.ticket();
+    return new Promise((resolve) => this.#promises.push({ ticket, resolve }));
+  }
+
+  /** Adds a message to a session's inbox; its body once, however many sessions get it. */
+  append(
+    publication: Publication,
+    session: Session,
+    flags: number,
+    subscriptionIdentifiers: readonly number[] | undefined,
+  ): void {
+    const group = this.#fill();
+    if (publication.bodyTicket !== this.#number) this.#addBody(group, publication);
+    let append = group.inboxes.get(session.number);
+    if (append === undefined) {
+      append = new SessionAppend(session);
+      group.inboxes.set(session.number, append);
+    }
+    append.references.push({ body: publication.bodyIndex, flags, subscriptionIdentifiers });
+    session.nextSequence++;
+    session.queuedMessages++;
+    session.queuedBytes += bodyLength(group, publication.bodyIndex);
+  }
+
+  /** The session's record and delivery state are to be stored. */
+  putSession(session: Session): void {
+    const group = this.#fill();
+    group.sessions.set(session.number, session.record);
+    group.touched.add(session);
+  }
+
+  /** The session's delivery state is to be stored; nobody waits for it unless a ticket is taken. */
+  touch(session: Session): void {
+    this.#fill().touched.add(session);
+  }
+
+  deleteSession(session: Session): void {
+    const group = this.#fill();
+    group.sessions.set(session.number, null);
+    group.touched.delete(session);
+    group.inboxes.delete(session.number);
+    group.subscriptions.delete(session.number);
+    group.wills.delete(session.number);
+  }
+
+  putSubscription(session: Session, topicFilter: string, subscription: SubscriptionRecord | null): void {
+    const group = this.#fill();
+    let subscriptions = group.subscriptions.get(session.number);
+    if (subscriptions === undefined) {
+      subscriptions = new Map();
+      group.subscriptions.set(session.number, subscriptions);
+    }
+    subscriptions.set(topicFilter, subscription);
+  }
+
+  putRetained(topicName: string, body: Uint8Array | null): void {
+    this.#fill().retained.set(topicName, body);
+  }
+
+  putWill(session: Session, will: WillRecord | null): void {
+    this.#fill().wills.set(session.number, will);
+  }
+
+  /** Tells the store that the broker is alive, though nothing else is to be stored. */
+  heartbeat(): void {
+    this.#fill();
+  }
+
+  /** Stores what is left; nothing may be put afterwards. */
+  async close(): Promise<void> {
+    if (!this.#filling.empty || this.#state !== "idle") await this.stored();
+    this.#state = "closed";
+    this.#cancelLazy?.();
+  }
+
+  #fill(): FillingGroup {
+    const group = this.#filling;
+    if (group.empty) {
+      group.empty = false;
+      this.#cancelLazy ??= this.#clock.after(LAZY_MS, () => {
+        this.#cancelLazy = undefined;
+        if (this.#state === "idle" && !this.#filling.empty) this.#schedule();
+      });
+    }
+    return group;
+  }
+
+  #addBody(group: FillingGroup, publication: Publication): void {
+    const end = group.bodiesLength + messageBodySize(publication);
+    if (end > group.bodies.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(end, group.bodies.length * 2));
+      grown.set(group.bodies.subarray(0, group.bodiesLength));
+      group.bodies = grown;
+    }
+    writeMessageBody(publication, group.bodies, group.bodiesLength);
+    group.bodiesLength = end;
+    publication.bodyTicket = this.#number;
+    publication.bodyIndex = group.bodyEnds.push(end) - 1;
+  }
+
+  #schedule(): void {
+    this.#state = "scheduled";
+    this.#clock.afterTurn(() => void this.#storeGroup());
+  }
+
+  async #storeGroup(): Promise<void> {
+    const filled = this.#filling;
+    const ticket = this.#number++;
+    // As large as this one turned out, within reason: most groups of a busy broker are alike.
+    const nextLength = Math.max(SMALLEST_BODIES, Math.min(filled.bodies.length, 1024 * 1024));
+    this.#filling = new FillingGroup(nextLength);
+    this.#urgent = false;
+    this.#state = "storing";
+    this.#storingBytes = filled.bodiesLength;
+    this.#cancelLazy?.();
+    this.#cancelLazy = undefined;
+    const group = filled.seal(this.#clock.now());
+    while (!(await this.#tryToStore(group))) {
+      await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
+    }
+    this.#storingBytes = 0;
+    this.#committed = ticket;
+    this.#state = "idle";
+    this.#tell(filled, group, ticket);
+    if (this.#state === "idle" && this.#urgent) this.#schedule();
+    else if (!this.#filling.empty) this.#fillLater();
+  }
+
+  #fillLater(): void {
+    this.#filling.empty = true;
+    this.#fill();
+  }
+
+  async #tryToStore(group: CommitGroup): Promise<boolean> {
+    try {
+      await this.#store.commit(group);
+      this.#counters.commits++;
+      if (this.#failing) this.#logger.info({}, "storing works again");
+      this.#failing = false;
+      return true;
+    } catch (error) {
+      this.#counters.commitFailures++;
+      if (!this.#failing) {
+        this.#logger.error({ error }, "cannot store: acknowledgements wait until it works again");
+      }
+      this.#failing = true;
+      return false;
+    }
+  }
+
+  #tell(filled: FillingGroup, group: CommitGroup, ticket: number): void {
+    for (const append of filled.inboxes.values()) {
+      append.session.storedBefore = append.firstSequence + append.references.length;
+      this.listener?.onInboxStored(append.session, append, group);
+    }
+    for (const waiter of this.#waiters) waiter.onCommitted(ticket);
+    if (this.#promises.length > 0) {
+      const due = this.#promises.filter((each) => each.ticket <= ticket);
+      this.#promises = this.#promises.filter((each) => each.ticket > ticket);
+      for (const each of due) each.resolve();
+    }
+  }
+}
+
+function bodyLength(group: FillingGroup, index: number): number {
+  return group.bodyEnds[index]! - (group.bodyEnds[index - 1] ?? 0);
+}

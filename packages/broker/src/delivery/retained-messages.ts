@@ -1,0 +1,115 @@
+import type { Counters } from "../counters.ts";
+import type { BrokerLimits } from "../options.ts";
+import { TopicTree } from "../routing/topic-tree.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { encodeMessageBody, MessageBodyView } from "./message-body.ts";
+import type { Publication } from "./publication.ts";
+
+/** The last message of a topic that was published with RETAIN. */
+export interface RetainedMessage {
+  readonly topicName: string;
+  readonly body: Uint8Array;
+  /** Milliseconds since the epoch; Infinity where it does not expire. */
+  readonly expiresAtMs: number;
+}
+
+/** All retained messages, by Topic Name [MQTT-3.3.1-5]; in memory, and in the store but for system topics. */
+export class RetainedMessages {
+  readonly #tree = new TopicTree<RetainedMessage>();
+  readonly #expiring = new Set<RetainedMessage>();
+  readonly #limits: BrokerLimits;
+  readonly #counters: Counters;
+  readonly #commits: GroupCommit;
+  #bytes = 0;
+
+  constructor(limits: BrokerLimits, counters: Counters, commits: GroupCommit) {
+    this.#limits = limits;
+    this.#counters = counters;
+    this.#commits = commits;
+  }
+
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  /** Of Topic Names and messages. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a message may be put; counts the limit that forbids it. */
+  admits(publication: Publication): boolean {
+    if (publication.payloadEnd === publication.payloadStart || publication.topic.isSystem) return true;
+    const known = this.#tree.get(publication.topic.name);
+    const size = publication.payloadEnd - publication.payloadStart;
+    if (known === undefined && this.size >= this.#limits.maximumRetainedMessages) {
+      this.#counters.limits.maximumRetainedMessages++;
+      return false;
+    }
+    if (this.#bytes + size - (known?.body.length ?? 0) > this.#limits.maximumRetainedBytes) {
+      this.#counters.limits.maximumRetainedBytes++;
+      return false;
+    }
+    return true;
+  }
+
+  /** Replaces the topic's message; an empty payload removes it and is not itself retained [MQTT-3.3.1-6, MQTT-3.3.1-7]. */
+  put(publication: Publication): void {
+    const { name: topicName, isSystem } = publication.topic;
+    if (publication.payloadEnd === publication.payloadStart) {
+      if (this.#remove(topicName) && !isSystem) this.#commits.putRetained(topicName, null);
+      return;
+    }
+    const body = encodeMessageBody(publication);
+    this.#set({ topicName, body, expiresAtMs: publication.expiresAtMs });
+    if (!isSystem) this.#commits.putRetained(topicName, body);
+  }
+
+  /** As the store tells it. */
+  load(topicName: string, body: Uint8Array): void {
+    this.#set({ topicName, body, expiresAtMs: new MessageBodyView().read(body).expiresAtMs });
+  }
+
+  /** Topic Names that have a retained message and match. */
+  matching(topicFilter: string): string[] {
+    const names: string[] = [];
+    this.#tree.match(topicFilter, (message) => {
+      names.push(message.topicName);
+    });
+    return names;
+  }
+
+  get(topicName: string): RetainedMessage | undefined {
+    return this.#tree.get(topicName);
+  }
+
+  /** Removes what has expired. */
+  expire(nowMs: number): void {
+    for (const message of this.#expiring) {
+      if (message.expiresAtMs > nowMs) continue;
+      this.#remove(message.topicName);
+      this.#commits.putRetained(message.topicName, null);
+    }
+  }
+
+  #set(message: RetainedMessage): void {
+    this.#forget(this.#tree.set(message.topicName, message));
+    this.#bytes += sizeOf(message);
+    if (message.expiresAtMs !== Number.POSITIVE_INFINITY) this.#expiring.add(message);
+  }
+
+  #remove(topicName: string): boolean {
+    return this.#forget(this.#tree.delete(topicName));
+  }
+
+  #forget(message: RetainedMessage | undefined): boolean {
+    if (message === undefined) return false;
+    this.#bytes -= sizeOf(message);
+    this.#expiring.delete(message);
+    return true;
+  }
+}
+
+function sizeOf(message: RetainedMessage): number {
+  return message.topicName.length + message.body.length;
+}

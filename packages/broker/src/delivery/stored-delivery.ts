@@ -1,0 +1,149 @@
+import { PacketType } from "@dunlin/protocol";
+import type { CommitGroup, InboxAppend } from "../ports/store.ts";
+import type { InboxPage, Session } from "../session/session.ts";
+import { encodeFor } from "./deliver.ts";
+import { qosOf, retainOf } from "./delivery-flags.ts";
+import type { Engine } from "./engine.ts";
+import { MessageBodyView } from "./message-body.ts";
+import type { Publication } from "./publication.ts";
+
+/** How much of an inbox is read from the store at once. */
+const PAGE_MESSAGES = 256;
+const PAGE_BYTES = 256 * 1024;
+
+/** What a group added to a session's inbox is stored: it may be sent now. */
+export function onInboxStored(
+  engine: Engine,
+  session: Session,
+  append: InboxAppend,
+  group: CommitGroup,
+): void {
+  if (session.sink === null) return;
+  const caughtUp = session.pageIndex >= session.page.length && session.window.next >= append.firstSequence;
+  if (caughtUp && !session.reading) {
+    session.page = pageOf(append, group);
+    session.pageIndex = 0;
+  }
+  pumpStored(engine, session);
+}
+
+/** The messages are at hand: a session that keeps up never reads its inbox. */
+function pageOf(append: InboxAppend, group: CommitGroup): InboxPage[] {
+  return append.references.map((reference, index) => ({
+    sequence: append.firstSequence + index,
+    flags: reference.flags,
+    subscriptionIdentifiers: reference.subscriptionIdentifiers,
+    body: group.bodies.subarray(group.bodyEnds[reference.body - 1] ?? 0, group.bodyEnds[reference.body]),
+  }));
+}
+
+/** Sends from a session's inbox, in order, as far as its window and its connection allow. */
+export function pumpStored(engine: Engine, session: Session): void {
+  const { window, sink } = session;
+  let sender: Sender | undefined;
+  while (sink !== null && !sink.congested && window.next < session.storedBefore) {
+    if (window.nextIsDone) window.passDone();
+    else if (!window.canSend) return;
+    else if (window.nextIsReleased) sink.acknowledge(PacketType.PUBREL, window.sendReleased(), 0, 0);
+    else {
+      const message = nextMessage(session);
+      if (message === undefined) return readPage(engine, session);
+      sender ??= new Sender(engine);
+      sender.send(session, message);
+    }
+  }
+}
+
+function nextMessage(session: Session): InboxPage | undefined {
+  const next = session.window.next;
+  while (session.pageIndex < session.page.length) {
+    const message = session.page[session.pageIndex]!;
+    if (message.sequence === next && message.body.length > 0) return message;
+    if (message.sequence > next) return MISSING;
+    session.pageIndex++;
+  }
+  session.page = [];
+  session.pageIndex = 0;
+  return undefined;
+}
+
+/** Stands for a message that the store no longer has: it was damaged. */
+const MISSING: InboxPage = {
+  sequence: -1,
+  flags: 0,
+  subscriptionIdentifiers: undefined,
+  body: new Uint8Array(0),
+};
+
+class Sender {
+  readonly #engine: Engine;
+  readonly #view = new MessageBodyView();
+  readonly #publication: Publication;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#publication = engine.newPublication();
+  }
+
+  send(session: Session, message: InboxPage): void {
+    const { window, sink } = session;
+    if (message === MISSING || sink === null) return passOver(this.#engine, session, 0);
+    const { topics, counters } = this.#engine;
+    const view = this.#view.read(message.body);
+    const publication = this.#publication;
+    publication.setBody(view, topics.intern(view.bytes, view.topicStart, view.topicEnd), null);
+    const dup = window.next < window.sentBefore;
+    // A message that the client may have seen is not withheld for its age [MQTT-4.3.3-7].
+    if (publication.expired && !dup) {
+      counters.droppedByExpiry++;
+      counters.messagesDropped++;
+      return passOver(this.#engine, session, message.body.length);
+    }
+    const qos = qosOf(message.flags);
+    const retain = retainOf(message.flags);
+    const encoded = encodeFor(this.#engine, publication, sink, qos, retain, message.subscriptionIdentifiers);
+    if (encoded === undefined) return passOver(this.#engine, session, message.body.length);
+    session.pageIndex++;
+    sink.sendEncodedAs(encoded, window.send(qos, message.body.length), dup);
+  }
+}
+
+function passOver(engine: Engine, session: Session, bytes: number): void {
+  session.window.skip();
+  session.inboxMessageDone(bytes);
+  engine.commits.touch(session);
+}
+
+function readPage(engine: Engine, session: Session): void {
+  if (session.reading) return;
+  session.reading = true;
+  const { sink } = session;
+  const from = session.window.next;
+  const before = session.storedBefore;
+  engine.options.store.readInbox(session.number, from, PAGE_MESSAGES, PAGE_BYTES).then(
+    (page) => {
+      session.reading = false;
+      if (session.sink === null || session.ended) return;
+      // The connection changed meanwhile, and with it where to read from.
+      if (session.sink !== sink || session.window.next !== from) return pumpStored(engine, session);
+      session.page = page.length > 0 ? page : missingPage(before);
+      session.pageIndex = 0;
+      pumpStored(engine, session);
+    },
+    (error: unknown) => {
+      engine.options.logger.error(
+        { error, clientId: session.clientId },
+        "cannot read the inbox of a session",
+      );
+      engine.options.clock.after(1000, () => {
+        session.reading = false;
+        pumpStored(engine, session);
+      });
+    },
+  );
+}
+
+/** Nothing is left of all that should be there: pass over it, up to what was stored when it was read. */
+function missingPage(before: number): InboxPage[] {
+  return [{ ...MISSING, sequence: before }];
+}

@@ -1,0 +1,63 @@
+import { PacketType, type QoS, ReasonCode } from "@dunlin/protocol";
+import { Delivery, deliver } from "../delivery/deliver.ts";
+import type { Engine } from "../delivery/engine.ts";
+import type { Publication } from "../delivery/publication.ts";
+import type { Client } from "./client.ts";
+
+/** Retains, delivers and acknowledges a message that may be published. */
+export function publish(
+  engine: Engine,
+  client: Client,
+  publication: Publication,
+  qos: QoS,
+  packetIdentifier: number,
+): void {
+  let storing = false;
+  if (publication.retain) {
+    if (engine.retained.admits(publication)) {
+      engine.retained.put(publication);
+      storing = true;
+    } else if (qos > 0 && client.protocolVersion === 5) {
+      acknowledge(engine, client, qos, packetIdentifier, ReasonCode.QuotaExceeded, 0);
+      return;
+    }
+  }
+  const delivery = deliver(engine, publication);
+  if (qos === 0) return;
+  const ticket = storing || delivery === Delivery.STORING ? engine.commits.ticket() : 0;
+  const reasonCode =
+    delivery === Delivery.NO_SUBSCRIBERS ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
+  acknowledge(engine, client, qos, packetIdentifier, reasonCode, ticket);
+}
+
+/** PUBACK or PUBREC [MQTT-3.3.4-1]; with QoS 0 nothing. `ticket`: the commit group that it has to wait for. */
+export function acknowledge(
+  engine: Engine,
+  client: Client,
+  qos: QoS,
+  packetIdentifier: number,
+  reasonCode: ReasonCode,
+  ticket: number,
+): void {
+  if (qos === 1) client.acknowledge(PacketType.PUBACK, packetIdentifier, reasonCode, ticket);
+  else if (qos === 2) {
+    const session = client.session;
+    let waitFor = ticket;
+    if (reasonCode < ReasonCode.UnspecifiedError) {
+      session.inboundQoS2.add(packetIdentifier);
+      if (session.stored) {
+        engine.commits.touch(session);
+        waitFor = engine.commits.ticket();
+      }
+    } else if (client.protocolVersion < 5) {
+      // Without a Reason Code the client goes on with PUBREL.
+      session.inboundQoS2.add(packetIdentifier);
+    }
+    client.acknowledge(PacketType.PUBREC, packetIdentifier, reasonCode, waitFor);
+  }
+}
+
+export function deny(engine: Engine, client: Client, qos: QoS, packetIdentifier: number): void {
+  engine.counters.publishesDenied++;
+  acknowledge(engine, client, qos, packetIdentifier, ReasonCode.NotAuthorized, 0);
+}

@@ -1,0 +1,141 @@
+import type { ProtocolVersion } from "@dunlin/protocol";
+import type { PacketSink } from "../ports/packet-sink.ts";
+import type { DeliveryState, RecoveredSession, SessionRecord, SubscriptionRecord } from "../ports/store.ts";
+import { Timed } from "../timer-wheel.ts";
+import { InflightWindow } from "./inflight-window.ts";
+import { MessageQueue } from "./message-queue.ts";
+import type { PendingWill } from "./pending-will.ts";
+
+/** Session Expiry Interval that means for ever [MQTT 5.0, 3.1.2.11.2]. */
+export const NEVER_EXPIRES = 0xffffffff;
+
+/** What a Session does when its deadline comes; kept apart, because ending a session reaches all over the broker. */
+export interface SessionDeadlines {
+  onSessionDeadline(session: Session): void;
+}
+
+/** A message that came through a Shared Subscription, `$share/` included. */
+export interface SharedMessage {
+  readonly body: Uint8Array;
+  readonly shareFilter: string;
+}
+
+/** A message of the inbox that is ready to be sent. */
+export interface InboxPage {
+  readonly sequence: number;
+  readonly flags: number;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
+  readonly body: Uint8Array;
+}
+
+/**
+ * The state that belongs to a Client Identifier [MQTT 5.0, 4.1]. A session that outlives its connections is
+ * `stored`: its QoS 1 and 2 messages go through the inbox in the store. Any other keeps them in memory.
+ */
+export class Session extends Timed {
+  readonly clientId: string;
+  readonly number: number;
+  readonly stored: boolean;
+  readonly #deadlines: SessionDeadlines;
+
+  protocolVersion: ProtocolVersion;
+  userName: string | undefined;
+  expiryIntervalSeconds = 0;
+  /** Milliseconds since the epoch; 0 while connected; Infinity: never. */
+  expiresAtMs = 0;
+  /** The connection, while there is one. */
+  sink: PacketSink | null = null;
+  readonly subscriptions: Map<string, SubscriptionRecord> = new Map();
+  /** QoS 2 Packet Identifiers received in PUBLISH and not yet released by PUBREL [MQTT-4.3.3-10]. */
+  readonly inboundQoS2: Set<number> = new Set();
+  readonly window: InflightWindow;
+  will: PendingWill | undefined;
+
+  /** QoS 1 and 2 messages that wait for the window (not `stored`). */
+  readonly queue: MessageQueue = new MessageQueue();
+  /** Messages from a shared subscription by sequence number, so that another member can have them (not `stored`). */
+  sharedInflight: Map<number, SharedMessage> | undefined;
+
+  /** The sequence number that the next inbox message gets (`stored`). */
+  nextSequence = 0;
+  /** Inbox messages below are stored, and may be sent (`stored`). */
+  storedBefore = 0;
+  /** Inbox messages and bytes not yet acknowledged (`stored`). */
+  queuedMessages = 0;
+  queuedBytes = 0;
+  /** Inbox messages read from the store, to be sent next (`stored`). */
+  page: readonly InboxPage[] = [];
+  pageIndex = 0;
+  reading = false;
+  ended = false;
+
+  constructor(
+    clientId: string,
+    sessionNumber: number,
+    protocolVersion: ProtocolVersion,
+    stored: boolean,
+    deadlines: SessionDeadlines,
+    recovered?: RecoveredSession,
+  ) {
+    super();
+    this.clientId = clientId;
+    this.number = sessionNumber;
+    this.protocolVersion = protocolVersion;
+    this.stored = stored;
+    this.#deadlines = deadlines;
+    const first = recovered?.state.firstUnacknowledged ?? 0;
+    this.window = new InflightWindow(first, recovered?.state.sentBefore ?? 0);
+    if (recovered !== undefined) this.#recover(recovered);
+  }
+
+  get connected(): boolean {
+    return this.sink !== null;
+  }
+
+  get record(): SessionRecord {
+    return {
+      sessionNumber: this.number,
+      clientId: this.clientId,
+      protocolVersion: this.protocolVersion,
+      sessionExpiryIntervalSeconds: this.expiryIntervalSeconds,
+      expiresAtMs: this.expiresAtMs,
+      userName: this.userName,
+    };
+  }
+
+  get deliveryState(): DeliveryState {
+    const { acknowledged, released } = this.window.saved();
+    return {
+      firstUnacknowledged: this.window.first,
+      sentBefore: this.window.sentBefore,
+      acknowledged,
+      released,
+      inboundPacketIdentifiers: [...this.inboundQoS2],
+    };
+  }
+
+  /** A message of the inbox needs no further delivery (`stored`). */
+  inboxMessageDone(bytes: number): void {
+    this.queuedMessages--;
+    this.queuedBytes = this.queuedMessages === 0 ? 0 : this.queuedBytes - bytes;
+  }
+
+  override onDeadline(): void {
+    this.#deadlines.onSessionDeadline(this);
+  }
+
+  #recover(recovered: RecoveredSession): void {
+    const { record, state } = recovered;
+    this.userName = record.userName;
+    this.expiryIntervalSeconds = record.sessionExpiryIntervalSeconds;
+    this.expiresAtMs = record.expiresAtMs;
+    for (const subscription of recovered.subscriptions) {
+      this.subscriptions.set(subscription.topicFilter, subscription);
+    }
+    for (const identifier of state.inboundPacketIdentifiers) this.inboundQoS2.add(identifier);
+    this.window.restore(state.acknowledged, state.released);
+    this.nextSequence = this.storedBefore = recovered.nextSequence;
+    this.queuedMessages = recovered.queuedMessages;
+    this.queuedBytes = recovered.queuedBytes;
+  }
+}

@@ -1,0 +1,37 @@
+import {
+  type ControlPacket,
+  decodePacket,
+  FrameReader,
+  type ProtocolVersion,
+  type PublishPacket,
+} from "@dunlin/protocol";
+import type { EncodedPublish, PacketSink } from "../ports/packet-sink.ts";
+
+/** A subscriber inside the embedding program: nothing lies between it and the broker, so QoS 0 loses nothing. */
+export class LocalSubscriber implements PacketSink {
+  readonly protocolVersion: ProtocolVersion = 5;
+  readonly maximumPacketSize: number = Number.MAX_SAFE_INTEGER;
+  readonly congested = false;
+  readonly outboundAliases: null = null;
+  readonly #onMessage: (message: PublishPacket) => void;
+  readonly #reader = new FrameReader(Number.MAX_SAFE_INTEGER);
+
+  constructor(onMessage: (message: PublishPacket) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  sendEncoded(publish: EncodedPublish): void {
+    const reader = this.#reader;
+    reader.feed(publish.bytes, publish.start, publish.end);
+    while (reader.next()) {
+      const packet = decodePacket(reader.bytes, reader.start, reader.bodyStart, reader.end, 5, "server");
+      if (packet.type === "PUBLISH") this.#onMessage(packet);
+    }
+  }
+
+  // Subscribed with QoS 0 and without a connection: none of these can come.
+  sendEncodedAs(_publish: EncodedPublish): void {}
+  acknowledge(): void {}
+  send(_packet: ControlPacket): void {}
+  takenOver(): void {}
+}

@@ -1,0 +1,121 @@
+import { CommandError } from "../command-line/command-error.ts";
+import { ExitCode } from "../command-line/exit-code.ts";
+import { invocation } from "../command-line/invocation.ts";
+import type { CommandSpec, OptionSpecs, OptionValues } from "../command-line/option-spec.ts";
+import { parseOptions } from "../command-line/parse-options.ts";
+import type { ConfigPath } from "../config/config-path.ts";
+import type { Overlay } from "../config/overlay.ts";
+import type { Config } from "../config/schema.ts";
+
+const CONFIGURATION = "Configuration";
+
+const options = {
+  config: {
+    type: "text",
+    short: "c",
+    value: "FILE",
+    group: CONFIGURATION,
+    help: "YAML file with the configuration (or DUNLIN_CONFIG); docs/configuration.md lists its keys.",
+  },
+  port: {
+    type: "number",
+    short: "p",
+    value: "PORT",
+    minimum: 0,
+    maximum: 65_535,
+    group: CONFIGURATION,
+    help: "Port of the first listener; 0: any free one. Default: 1883.",
+  },
+  host: {
+    type: "text",
+    value: "ADDRESS",
+    group: CONFIGURATION,
+    help: "Address of the first listener. Default: 127.0.0.1, which only this machine reaches.",
+  },
+  data: {
+    type: "text",
+    short: "d",
+    value: "FOLDER",
+    group: CONFIGURATION,
+    help: "Folder of the store. Default: ./data.",
+  },
+  durability: {
+    type: "text",
+    value: "LEVEL",
+    choices: ["disk", "os", "memory"],
+    group: CONFIGURATION,
+    help: "What an acknowledgement survives: disk (power failure), os (crash of the broker) or memory (nothing). Default: disk.",
+  },
+  "allow-anonymous": {
+    type: "flag",
+    group: CONFIGURATION,
+    help: "Let clients from other machines connect without credentials.",
+  },
+  "log-level": {
+    type: "text",
+    value: "LEVEL",
+    choices: ["debug", "info", "warn", "error", "silent"],
+    group: CONFIGURATION,
+    help: "The least important log lines that are written to stderr. Default: info.",
+  },
+  "check-config": { type: "flag", group: "Other", help: "Check the configuration, with its files, and end." },
+  quiet: { type: "flag", group: "Other", help: "Print nothing at the start." },
+  help: { type: "flag", short: "h", group: "Other", help: "This text." },
+} as const satisfies OptionSpecs;
+
+export const spec = {
+  name: "start",
+  summary: "Runs the MQTT broker until it is told to stop.",
+  usage: ["[start] [options]"],
+  options,
+  examples: [
+    { command: "dunlin", effect: "listens on 127.0.0.1:1883, stores in ./data" },
+    {
+      command: "dunlin start --port 0 --durability memory",
+      effect: "for tests: any free port, nothing stored",
+    },
+    { command: "dunlin start --config dunlin.yaml", effect: "as the file says" },
+    {
+      command: "dunlin start --config dunlin.yaml --check-config",
+      effect: "tells what is wrong with the file",
+    },
+  ],
+  notes: [
+    "Options go over environment variables (DUNLIN_PORT, DUNLIN_DATA, DUNLIN_LIMITS_MAXIMUM_PACKET_SIZE ...), these over the file, and the file over the defaults.",
+    "SIGTERM and SIGINT (Ctrl-C) drain: clients are told, everything is stored, and the process ends within 10 s; a second signal ends it at once. SIGHUP reads the certificates again.",
+  ],
+  exitCodes: ["Success", "Failure", "Usage", "Internal"],
+} as const satisfies CommandSpec;
+
+type StartValues = OptionValues<typeof options>;
+
+export async function run(args: readonly string[]): Promise<ExitCode> {
+  const values = parseOptions(spec, args);
+  const file = values.config ?? process.env["DUNLIN_CONFIG"];
+  const { loadConfig } = await import("../config/load-config.ts");
+  const config = await loadConfig({ file, environment: process.env, flags: overlays(values) });
+  if (values["check-config"]) {
+    process.stdout.write(`${file ?? "the configuration"} is valid\n`);
+    return ExitCode.Success;
+  }
+  return serve(config, values.quiet);
+}
+
+function overlays(values: StartValues): readonly Overlay[] {
+  const paths = {
+    host: ["listeners", 0, "host"],
+    port: ["listeners", 0, "port"],
+    data: ["data"],
+    durability: ["durability"],
+    "log-level": ["logging", "level"],
+    "allow-anonymous": ["allowAnonymous"],
+  } as const satisfies { readonly [Name in keyof StartValues]?: ConfigPath };
+  return (Object.keys(paths) as (keyof typeof paths)[])
+    .filter((name) => values[name] !== undefined && values[name] !== false)
+    .map((name) => ({ path: paths[name], value: values[name], source: `--${name}` }));
+}
+
+async function serve(_config: Config, _isQuiet: boolean): Promise<ExitCode> {
+  invocation();
+  throw new CommandError(ExitCode.Failure, "the broker is not there yet");
+}

@@ -75,7 +75,7 @@ export const defaultLimits: BrokerLimits = {
   maximumSessions: 1_000_000,
   maximumSessionExpiryIntervalSeconds: 0xffffffff,
   maximumTopicLength: 65_535,
-  maximumTopicLevels: 128,
+  maximumTopicLevels: 64,
   maximumSubscriptionsPerSession: 10_000,
   maximumQueuedMessages: 100_000,
   maximumQueuedBytes: 64 * 1024 * 1024,

@@ -50,7 +50,7 @@ export function handlePublish(engine: Engine, client: Client, view: PublishView)
 
 function topicOf(engine: Engine, client: Client, view: PublishView): Topic<Session> {
   const { topicAlias, topicStart, topicEnd } = view;
-  if (topicAlias === 0) return engine.topics.intern(view.bytes, topicStart, topicEnd);
+  if (topicAlias === 0) return engine.topics.intern(view.bytes, topicStart, topicEnd, view.start);
   if (topicAlias > client.limits.topicAliasMaximum) {
     engine.counters.limits.topicAliasMaximum++;
     throw new ProtocolError(
@@ -60,7 +60,7 @@ function topicOf(engine: Engine, client: Client, view: PublishView): Topic<Sessi
     );
   }
   if (topicEnd > topicStart) {
-    const topic = engine.topics.intern(view.bytes, topicStart, topicEnd);
+    const topic = engine.topics.intern(view.bytes, topicStart, topicEnd, view.start);
     client.inboundAliases.set(topicAlias, topic);
     return topic;
   }

@@ -72,7 +72,7 @@ describe("3.1 CONNECT", () => {
     const properties = { sessionExpiryInterval: 100 };
     const first = await broker.connect({ clientId, properties });
     await first.subscribe(topicName);
-    first.drop();
+    await first.disconnect();
     const publisher = await broker.connect();
     await publisher.publish({ topicName, qos: 1 });
     const { client: second, connack } = await broker.connectFully({ clientId, properties });
@@ -91,7 +91,7 @@ describe("3.1 CONNECT", () => {
     const properties = { sessionExpiryInterval: 100 };
     const first = await broker.connect({ clientId, properties });
     await first.subscribe(topicName);
-    first.drop();
+    await first.disconnect();
     const publisher = await broker.connect();
     await publisher.publish({ topicName, payload: "while away", qos: 1 });
     const { client: second, connack } = await broker.connectFully({ clientId, properties, cleanStart: false });
@@ -113,7 +113,7 @@ describe("3.1 CONNECT", () => {
     await client.subscribe(topicName);
     client.send(publish({ topicName }));
     await client.expect("PUBLISH");
-    client.drop();
+    await client.disconnect();
     expect((await broker.connectFully({ clientId, cleanStart: false })).connack.sessionPresent).toBe(true);
   });
 
@@ -228,7 +228,7 @@ describe("3.1.2.11 CONNECT properties", () => {
     const publisher = await broker.connect();
     await publisher.publish({ topicName, payload: "unacknowledged", qos: 1 });
     const before = await first.expect("PUBLISH");
-    first.drop();
+    await first.disconnect();
     await publisher.publish({ topicName, payload: "queued", qos: 1 });
     const second = await broker.connect({ clientId, cleanStart: false, properties });
     const { packetIdentifier } = before;

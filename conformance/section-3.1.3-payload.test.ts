@@ -49,7 +49,7 @@ describe("3.1.3 CONNECT payload", () => {
     const properties = { sessionExpiryInterval: 100 };
     const first = await broker.connect({ clientId, properties });
     await first.subscribe(topicName);
-    first.drop();
+    await first.disconnect();
     for (const other of [clientId.toUpperCase(), `${clientId} `, `${clientId}x`]) {
       const { connack } = await broker.connectFully({ clientId: other, cleanStart: false });
       expect(connack.sessionPresent).toBe(false);
@@ -100,7 +100,7 @@ describe("3.1.3 CONNECT payload", () => {
     });
     const clientId = connack.properties.assignedClientIdentifier ?? "";
     await client.subscribe(topicName);
-    client.drop();
+    await client.disconnect();
     const again = await broker.connectFully({ clientId, cleanStart: false });
     expect(again.connack.sessionPresent).toBe(true);
     expect(again.connack.properties.assignedClientIdentifier).toBeUndefined();

@@ -14,7 +14,7 @@ describe("3.2 CONNACK", () => {
     const properties = { sessionExpiryInterval: 100 };
     const first = await broker.connect({ clientId, properties });
     await first.subscribe(topicName);
-    first.drop();
+    await first.disconnect();
     await (await broker.connect()).publish({ topicName, qos: 1 });
     const client = await broker.open();
     client.send(connect({ clientId, cleanStart: false }), pingreq(), subscribe(9, [["a", 0]]));

@@ -19,17 +19,16 @@ describe("3.3.4 PUBLISH actions", () => {
   });
 
   it("MQTT-3.3.4-2 overlapping subscriptions deliver at the highest QoS among them", async () => {
-    const topicName = broker.name();
+    const stem = broker.name();
     const client = await broker.connect();
     await client.subscribe([
-      [topicName, 0],
-      [`${topicName}/#`, 2],
-      [`+/#`, 1],
+      [`${stem}/x`, 0],
+      [`${stem}/#`, 2],
+      [`${stem}/+`, 1],
     ]);
     const publisher = await broker.connect();
-    await publisher.publish({ topicName, qos: 2 });
-    const messages = [await client.receive()];
-    for (const more of await client.collect()) if (more.type === "PUBLISH") messages.push(more);
+    await publisher.publish({ topicName: `${stem}/x`, qos: 2 });
+    const messages = await client.collect();
     expect(Math.max(...messages.map((message) => message.qos))).toBe(2);
   });
 
@@ -54,15 +53,15 @@ describe("3.3.4 PUBLISH actions", () => {
   });
 
   it("MQTT-3.3.4-4 a single copy carries the Subscription Identifiers of all matching subscriptions", async () => {
-    const topicName = broker.name();
+    const stem = broker.name();
     const client = await broker.connect();
-    await client.subscribe([[topicName, 0]], { subscriptionIdentifier: [1] });
-    await client.subscribe([[`${topicName}/#`, 1]], { subscriptionIdentifier: [200] });
-    await client.subscribe([["+", 0]]);
-    await client.subscribe([["+/#", 2]], { subscriptionIdentifier: [1] });
+    await client.subscribe([[`${stem}/x`, 0]], { subscriptionIdentifier: [1] });
+    await client.subscribe([[`${stem}/x/#`, 1]], { subscriptionIdentifier: [200] });
+    await client.subscribe([[`${stem}/+`, 0]]);
+    await client.subscribe([[`${stem}/#`, 2]], { subscriptionIdentifier: [1] });
     const publisher = await broker.connect();
-    await publisher.publish({ topicName, qos: 1 });
-    const messages = [await client.receive(), ...(await client.collect())];
+    await publisher.publish({ topicName: `${stem}/x`, qos: 1 });
+    const messages = await client.collect();
     const identifiers = messages.flatMap((message) => message.properties.subscriptionIdentifier ?? []);
     // Two subscriptions share identifier 1: it may stand once or twice.
     expect(new Set(identifiers)).toEqual(new Set([1, 200]));

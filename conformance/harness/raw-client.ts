@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { foreignCommand } from "./broker-process.ts";
 import { emptyPacket, packetLength, readServerPacket, type ServerPacket, type ServerPacketType } from "./wire-reader.ts";
 import {
+  disconnect,
   type FilterAndOptions,
   type PropertySource,
   type PublishFields,
@@ -99,6 +100,12 @@ export class RawClient {
   /** Closes without DISCONNECT, as a network failure does. */
   drop(): void {
     this.#stream.destroy();
+  }
+
+  /** Leaves in an orderly way; once it is done the broker has taken note. */
+  async disconnect(reasonCode?: number): Promise<void> {
+    this.send(disconnect(reasonCode));
+    await this.expectClosed();
   }
 
   /** Stops or goes on reading from the network; unread bytes wait in the kernel, then in the broker. */

@@ -1,2 +1,4 @@
 export * from "./fake-clock.ts";
 export * from "./memory-byte-stream.ts";
+export * from "./store-contract.ts";
+export * from "./test-pki.ts";

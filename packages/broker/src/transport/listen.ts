@@ -13,8 +13,10 @@ export function listen(server: Server, options: ListenOptions, listenerName: str
     };
     const onError = (cause: NodeJS.ErrnoException): void => {
       server.off("listening", onListening);
-      const where = options.path ?? formatHostAndPort(options.host ?? "", options.port ?? 0);
-      reject(listenError(listenerName, `cannot listen on ${where}: ${explain(cause)}`, cause));
+      const { path, host = "", port = 0 } = options;
+      const where = path ?? formatHostAndPort(host, port);
+      const reason = path === undefined ? explainPort(cause) : explainPath(cause);
+      reject(listenError(listenerName, `cannot listen on ${where}: ${reason}`, cause));
     };
     server.once("error", onError);
     server.once("listening", onListening);
@@ -31,28 +33,35 @@ export function formatHostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export function checkPort(listenerName: string, port: number): void {
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
-  throw new BrokerError(
-    "DUNLIN_OPTION",
-    `listener "${listenerName}": port ${port} does not exist; use 1 to 65535, or 0 for any free port`,
-  );
-}
-
-function explain(cause: NodeJS.ErrnoException): string {
+function explainPort(cause: NodeJS.ErrnoException): string {
   switch (cause.code) {
     case "EADDRINUSE":
-      return "it is in use by another program or listener; stop that one or choose another port";
+      return "the port is in use by another program or listener; stop that one or choose another port";
     case "EACCES":
-      return "permission denied; choose a port of 1024 or more, or give this process the right to the address";
+      return "permission denied; choose a port of 1024 or more, or give this process the right to this one";
     case "EADDRNOTAVAIL":
       return "this machine has no such address; use one of its own, or 0.0.0.0 or :: for all of them";
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return "the host name cannot be resolved; check its spelling or use an IP address";
     case "EAFNOSUPPORT":
-      return "this machine does not support that kind of address; use an IPv4 address";
+      return "this machine does not support this kind of address; use an IPv4 address";
     default:
-      return cause.message;
+      return `${cause.message}; check host and port`;
+  }
+}
+
+function explainPath(cause: NodeJS.ErrnoException): string {
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return "a program or listener is listening there; stop that one or choose another path";
+    case "EACCES":
+    case "EPERM":
+      return "permission denied; give this process the right to write to the folder or choose another path";
+    case "ENOENT":
+    case "ENOTDIR":
+      return "the folder does not exist; create it or choose another path";
+    default:
+      return `${cause.message}; choose another path`;
   }
 }

@@ -2,12 +2,12 @@ import type { Socket } from "node:net";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
 
-/** How long a closed stream waits for the peer to read the rest and to close its side. */
+/** How long a stream that ends waits for the peer to read the rest and to close its side. */
 export const END_TIMEOUT_MS = 5000;
 
 const streamOf = Symbol("streamOf");
 
-/** A socket that knows its stream: handlers find it through `this`, so that no connection needs closures of its own. */
+/** A socket that knows its stream: its handlers are the same functions for all, which saves memory per connection. */
 interface OwnedSocket extends Socket {
   [streamOf]: SocketByteStream;
 }
@@ -28,31 +28,26 @@ export class SocketByteStream implements ByteStream {
     this.origin = origin;
     this.listener = listener;
     this.#socket = Object.assign(socket, { [streamOf]: this });
-    if (socket.writableHighWaterMark > 0) this.#onWritten = () => this.#drained();
+    if (socket.writableHighWaterMark > 0) this.#onWritten = () => this.drained();
     socket.pause();
-    socket.on("drain", SocketByteStream.#onDrain);
-    socket.on("end", SocketByteStream.#onEnd);
-    socket.on("error", SocketByteStream.#onError);
-    socket.on("close", SocketByteStream.#onClose);
+    socket.on("drain", onDrain);
+    socket.on("end", onEnd);
+    socket.on("error", onError);
+    socket.on("close", onClose);
   }
 
   start(receiver: ByteReceiver): void {
     this.#receiver = receiver;
+    if (this.#state === "closed") queueMicrotask(() => receiver.onClosed(this.#error));
     if (this.#state !== "waiting") return;
     this.#state = "open";
-    this.#socket.on("data", SocketByteStream.#onData);
+    this.#socket.on("data", onData);
     this.#socket.resume();
   }
 
-  /** For a socket that reads into a buffer of ours: `buffer[0, length)` has been read. */
-  static onRead(this: Socket, length: number, buffer: Uint8Array): boolean {
-    (this as OwnedSocket)[streamOf].#received(buffer, length);
-    return true;
-  }
-
   write(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#state === "ending" || this.#state === "closed") return true;
     const socket = this.#socket;
-    if (!socket.writable) return true;
     socket.write(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start), this.#onWritten);
     if (socket.writableLength === 0) return true;
     this.#drainDue = true;
@@ -86,44 +81,67 @@ export class SocketByteStream implements ByteStream {
     this.#socket.destroy();
   }
 
-  #destroyLater(): void {
-    const socket = this.#socket;
-    const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS).unref();
-    socket.once("close", () => clearTimeout(timer));
-  }
-
-  #received(bytes: Uint8Array, length: number): void {
+  /** `bytes[0, length)` came from the socket. */
+  received(bytes: Uint8Array, length: number): void {
     if (this.#state === "open") this.#receiver?.onBytes(bytes, 0, length);
   }
 
-  #drained(): void {
+  /** Some or all of what was written has left the socket. */
+  drained(): void {
     if (!this.#drainDue || this.#socket.writableLength > 0) return;
     this.#drainDue = false;
     if (this.#state === "open") this.#receiver?.onDrained();
   }
 
-  static #onData(this: Socket, chunk: Buffer): void {
-    (this as OwnedSocket)[streamOf].#received(chunk, chunk.length);
+  /** The peer closed its side; the socket closes ours once what was written has left, if the peer still reads. */
+  peerEnded(): void {
+    if (this.#state === "ending" || this.#state === "closed") return;
+    this.#state = "ending";
+    this.#destroyLater();
   }
 
-  static #onDrain(this: Socket): void {
-    (this as OwnedSocket)[streamOf].#drained();
+  /** The socket failed; 'close' follows. That a peer vanishes while we close is no failure. */
+  failed(error: Error): void {
+    if (this.#state !== "ending") this.#error = error;
   }
 
-  static #onEnd(this: Socket): void {
-    // The socket ends our side too, once what was written has left: not for ever, where the peer does not read.
-    if (this.writableLength > 0) (this as OwnedSocket)[streamOf].#destroyLater();
+  closed(): void {
+    this.#state = "closed";
+    this.#receiver?.onClosed(this.#error);
   }
 
-  static #onError(this: Socket, error: Error): void {
-    const stream = (this as OwnedSocket)[streamOf];
-    // A peer that vanishes while we close is no failure.
-    if (stream.#state === "open" || stream.#state === "waiting") stream.#error = error;
+  #destroyLater(): void {
+    const socket = this.#socket;
+    const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
+    socket.once("close", () => clearTimeout(timer));
   }
+}
 
-  static #onClose(this: Socket): void {
-    const stream = (this as OwnedSocket)[streamOf];
-    stream.#state = "closed";
-    stream.#receiver?.onClosed(stream.#error);
-  }
+/**
+ * Calls the stream of the socket whose `onread` this is. Node documents no `this` for it; that it is the socket is
+ * held by a test.
+ */
+export function onRead(this: unknown, length: number, buffer: Uint8Array): boolean {
+  (this as OwnedSocket)[streamOf].received(buffer, length);
+  return true;
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  (this as OwnedSocket)[streamOf].received(chunk, chunk.length);
+}
+
+function onDrain(this: Socket): void {
+  (this as OwnedSocket)[streamOf].drained();
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket)[streamOf].peerEnded();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as OwnedSocket)[streamOf].failed(error);
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket)[streamOf].closed();
 }

@@ -1,0 +1,116 @@
+import type { Socket } from "node:net";
+import { BrokerError } from "../errors.ts";
+import type { ConnectionLimits } from "../options.ts";
+import type { StreamOrigin } from "../ports/byte-stream.ts";
+import { formatHostAndPort } from "./listen.ts";
+import { PendingConnections } from "./pending-connections.ts";
+import { readProxyHeader } from "./read-proxy-header.ts";
+import { SocketServer } from "./socket-server.ts";
+import { socketOrigin } from "./stream-origin.ts";
+
+export interface PortListenerOptions {
+  /** Stands in logs, events and counters. Default: transport and port, such as "tcp:1883". */
+  readonly name?: string;
+  /** An address of this machine, or a name of one; "0.0.0.0" or "::" for all of them. Default "127.0.0.1". */
+  readonly host?: string;
+  /** 0: any that is free. Default 1883, with TLS 8883, for WebSockets 8083. */
+  readonly port?: number;
+  /**
+   * Whether each connection begins with a PROXY protocol header (version 1 or 2), which tells the client's address
+   * in place of the proxy's. Only for a listener that none but the proxy can reach. Default false.
+   */
+  readonly proxyProtocol?: boolean;
+  /** What this listener allows otherwise than the broker's own limits. */
+  readonly limits?: Partial<ConnectionLimits>;
+}
+
+/** A connection on its way to becoming a stream. */
+export interface IncomingConnection {
+  /** As accepted; what `PendingConnections` knows it by. */
+  readonly accepted: Socket;
+  /** What to read and write: `accepted`, or the TLS socket over it. */
+  readonly socket: Socket;
+  readonly origin: StreamOrigin;
+}
+
+/** Accepts connections on a TCP port and learns where they come from. */
+export class PortServer {
+  readonly name: string;
+  readonly limits: Partial<ConnectionLimits>;
+  readonly pending: PendingConnections;
+  readonly #transport: StreamOrigin["transport"];
+  readonly #host: string;
+  readonly #proxyProtocol: boolean;
+  readonly #server = new SocketServer();
+  #port: number;
+
+  constructor(options: PortListenerOptions, transport: StreamOrigin["transport"], defaultPort: number) {
+    const { host = "127.0.0.1", port = defaultPort, name = `${transport}:${port}`, limits = {} } = options;
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      const remedy = "use 1 to 65535, or 0 for any that is free";
+      throw new BrokerError("DUNLIN_OPTION", `listener "${name}": there is no port ${port}; ${remedy}`);
+    }
+    // Node would take no host for every address of the machine.
+    if (host === "") {
+      throw new BrokerError(
+        "DUNLIN_OPTION",
+        `listener "${name}": its host is empty; name an address, or leave it out`,
+      );
+    }
+    this.name = name;
+    this.limits = limits;
+    this.pending = new PendingConnections(limits);
+    this.#transport = transport;
+    this.#host = host;
+    this.#proxyProtocol = options.proxyProtocol ?? false;
+    this.#port = port;
+  }
+
+  get hostAndPort(): string {
+    return formatHostAndPort(this.#host, this.#port);
+  }
+
+  /**
+   * `before`: what comes between accepting and the stream, apart from the PROXY header. Where anything does, the
+   * connection handed over is one of `pending`, and the taker releases it.
+   */
+  async start(
+    before: "nothing" | "handshake",
+    handOver: (connection: IncomingConnection) => void,
+  ): Promise<void> {
+    const direct = before === "nothing" && !this.#proxyProtocol;
+    const onSocket = (socket: Socket): void => {
+      const connection = this.#accept(socket);
+      if (connection === undefined) return;
+      if (direct) handOver(connection);
+      else if (!this.pending.admit(socket)) return;
+      else if (this.#proxyProtocol) this.#learnSource(connection, handOver);
+      else handOver(connection);
+    };
+    const address = { host: this.#host, port: this.#port };
+    this.#port = await this.#server.start(this.name, address, direct ? "shared" : "separate", onSocket);
+  }
+
+  stop(): void {
+    this.#server.stop();
+    this.pending.destroyAll();
+  }
+
+  #accept(socket: Socket): IncomingConnection | undefined {
+    const origin = socketOrigin(socket, this.#transport);
+    if (origin === undefined) {
+      socket.destroy();
+      return undefined;
+    }
+    socket.setNoDelay(true);
+    return { accepted: socket, socket, origin };
+  }
+
+  #learnSource(connection: IncomingConnection, handOver: (connection: IncomingConnection) => void): void {
+    readProxyHeader(connection.socket, (source) => {
+      if (source === undefined) return handOver(connection);
+      const origin = { ...connection.origin, remoteAddress: source.address, remotePort: source.port };
+      handOver({ ...connection, origin });
+    });
+  }
+}

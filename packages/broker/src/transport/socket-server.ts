@@ -1,0 +1,47 @@
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { BrokerError } from "../errors.ts";
+import { listen } from "./listen.ts";
+import { acceptWithSharedReadBuffer } from "./shared-read-buffer.ts";
+
+/** How accepted sockets read: into one buffer for all of them where Node can, or each by 'data' events. */
+export type SocketReads = "shared" | "separate";
+
+/** A socket that listens, on a port or a path. */
+export class SocketServer {
+  #server: Server | undefined;
+
+  /** Resolves with the port it listens on; 0 for a path. */
+  async start(
+    listenerName: string,
+    address: ListenOptions,
+    reads: SocketReads,
+    onSocket: (socket: Socket) => void,
+  ): Promise<number> {
+    if (this.#server !== undefined) {
+      throw new BrokerError("DUNLIN_STATE", `listener "${listenerName}" is started already; stop it first`);
+    }
+    const server = createServer();
+    this.#server = server;
+    try {
+      await listen(server, address, listenerName);
+    } catch (error) {
+      this.#server = undefined;
+      throw error;
+    }
+    if (this.#server !== server) {
+      server.close();
+      throw new BrokerError("DUNLIN_STATE", `listener "${listenerName}" was stopped while it started`);
+    }
+    // From now on errors are about single connections that could not be accepted; their clients try again.
+    server.on("error", () => {});
+    server.on("connection", onSocket);
+    if (reads === "shared") acceptWithSharedReadBuffer(server, onSocket);
+    return (server.address() as AddressInfo).port ?? 0;
+  }
+
+  stop(): void {
+    // Its callback would wait for the connections that stay open; port and path are free at once.
+    this.#server?.close();
+    this.#server = undefined;
+  }
+}

@@ -198,6 +198,8 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
 
   #resume(): void {
     this.#suspended = false;
+    // It was we who did not listen.
+    this.#lastReceivedMs = this.#engine.wheel.nowMs;
     if (this.closed) return;
     this.#readPackets();
     while (!this.#suspended && this.#backlog !== undefined && !this.closed) {
@@ -263,7 +265,10 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
 
   send(packet: ControlPacket): void {
     const encoded = fitPacket(packet, this);
-    if (encoded === undefined) return;
+    if (encoded === undefined) {
+      if (packet.type === "CONNACK") this.#close("CONNACK is over the client's Maximum Packet Size", true);
+      return;
+    }
     this.#engine.counters.packetsSent++;
     this.#output.append(encoded, 0, encoded.length);
     this.#flushLater();
@@ -402,8 +407,9 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     if (this.closed) return;
     if (this.#state !== "established") {
       this.#engine.counters.limits.connectTimeoutMs++;
-      return this.#close(`no CONNECT within ${this.limits.connectTimeoutMs} ms`, true);
+      return this.#close(`not connected within ${this.limits.connectTimeoutMs} ms`, true);
     }
+    if (this.#suspended) this.#lastReceivedMs = this.#engine.wheel.nowMs;
     if (this.#engine.wheel.nowMs - this.#lastReceivedMs < this.#keepAliveMs) return this.#scheduleKeepAlive();
     this.#engine.counters.keepAliveTimeouts++;
     const reason = `nothing received for ${this.#keepAliveMs / 1000} s, one and a half times the Keep Alive`;
@@ -479,6 +485,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
   ): void {
     if (this.closed) return;
     const session = this.#session;
+    const wasEstablished = this.established;
     const { wheel, commits, counters, events, ends, options } = this.#engine;
     this.#state = "closing";
     wheel.cancel(this);
@@ -490,8 +497,10 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     if (session === undefined || session.sink !== this) return;
     counters.clientsConnected--;
     const client = this.identity;
-    options.logger.debug({ clientId: client.clientId, reason }, "a client disconnected");
-    events.emit("clientDisconnected", { client, reasonCode, reason, byClient });
+    if (wasEstablished) {
+      options.logger.debug({ clientId: client.clientId, reason }, "a client disconnected");
+      events.emit("clientDisconnected", { client, reasonCode, reason, byClient });
+    }
     ends.onDisconnected(session, withWill);
   }
 

@@ -41,7 +41,8 @@ class FillingGroup {
   readonly touched = new Set<Session>();
   readonly retained = new Map<string, Uint8Array | null>();
   readonly wills = new Map<number, WillRecord | null>();
-  empty = true;
+  /** Whether anything has been put. */
+  dirty = false;
 
   constructor(bodiesLength: number) {
     this.bodies = Buffer.allocUnsafeSlow(bodiesLength);
@@ -80,7 +81,7 @@ export class GroupCommit {
   #filling = new FillingGroup(SMALLEST_BODIES);
   #number = 1;
   #committed = 0;
-  #state: "idle" | "scheduled" | "storing" | "retrying" | "closed" = "idle";
+  #state: "idle" | "scheduled" | "storing" | "closed" = "idle";
   #urgent = false;
   #storingBytes = 0;
   readonly #waiters = new Set<CommitWaiter>();
@@ -198,21 +199,23 @@ export class GroupCommit {
 
   /** Stores what is left; nothing may be put afterwards. */
   async close(): Promise<void> {
-    if (!this.#filling.empty || this.#state !== "idle") await this.stored();
+    if (this.#filling.dirty || this.#state !== "idle") await this.stored();
     this.#state = "closed";
     this.#cancelLazy?.();
   }
 
   #fill(): FillingGroup {
-    const group = this.#filling;
-    if (group.empty) {
-      group.empty = false;
-      this.#cancelLazy ??= this.#clock.after(LAZY_MS, () => {
-        this.#cancelLazy = undefined;
-        if (this.#state === "idle" && !this.#filling.empty) this.#schedule();
-      });
-    }
-    return group;
+    this.#filling.dirty = true;
+    this.#scheduleLazily();
+    return this.#filling;
+  }
+
+  #scheduleLazily(): void {
+    if (this.#state !== "idle" || this.#cancelLazy !== undefined) return;
+    this.#cancelLazy = this.#clock.after(LAZY_MS, () => {
+      this.#cancelLazy = undefined;
+      if (this.#state === "idle") this.#schedule();
+    });
   }
 
   #addBody(group: FillingGroup, publication: Publication): void {
@@ -230,6 +233,8 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#state = "scheduled";
+    this.#cancelLazy?.();
+    this.#cancelLazy = undefined;
     this.#clock.afterTurn(() => void this.#storeGroup());
   }
 
@@ -242,8 +247,6 @@ export class GroupCommit {
     this.#urgent = false;
     this.#state = "storing";
     this.#storingBytes = filled.bodiesLength;
-    this.#cancelLazy?.();
-    this.#cancelLazy = undefined;
     const group = filled.seal(this.#clock.now());
     while (!(await this.#tryToStore(group))) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
@@ -252,13 +255,9 @@ export class GroupCommit {
     this.#committed = ticket;
     this.#state = "idle";
     this.#tell(filled, group, ticket);
-    if (this.#state === "idle" && this.#urgent) this.#schedule();
-    else if (!this.#filling.empty) this.#fillLater();
-  }
-
-  #fillLater(): void {
-    this.#filling.empty = true;
-    this.#fill();
+    if (this.#state !== "idle") return;
+    if (this.#urgent) this.#schedule();
+    else if (this.#filling.dirty) this.#scheduleLazily();
   }
 
   async #tryToStore(group: CommitGroup): Promise<boolean> {

@@ -55,6 +55,7 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   const properties =
     client.protocolVersion === 5 ? connackProperties(engine, client, admission, keepAliveSeconds) : {};
   client.send({ type: "CONNACK", sessionPresent: present, reasonCode: ReasonCode.Success, properties });
+  if (client.closed) return;
   client.accepted();
   engine.events.emit("clientConnected", { client: identity, sessionPresent: present });
   pump(engine, session);

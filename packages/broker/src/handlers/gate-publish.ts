@@ -63,7 +63,7 @@ function afterAuthorization(
       return acknowledge(engine, client, qos, packetIdentifier, ReasonCode.Success, 0);
     }
   }
-  publish(engine, client, publication, qos, packetIdentifier);
+  return publish(engine, client, publication, qos, packetIdentifier);
 }
 
 async function intercept(
@@ -93,7 +93,7 @@ async function intercept(
     return acknowledge(engine, client, received, packetIdentifier, ReasonCode.Success, 0);
   }
   publication.setMessage(message, engine.topics.internName(message.topicName), client.session);
-  publish(engine, client, publication, received, packetIdentifier);
+  return publish(engine, client, publication, received, packetIdentifier);
 }
 
 /** Whether a service has taken the message, because it lies below its prefix. */

@@ -45,7 +45,7 @@ export function handlePublish(engine: Engine, client: Client, view: PublishView)
   }
   const publication = engine.publication;
   publication.setReceived(view, client.protocolVersion, topic, client.session);
-  publish(engine, client, publication, qos, packetIdentifier);
+  return publish(engine, client, publication, qos, packetIdentifier);
 }
 
 function topicOf(engine: Engine, client: Client, view: PublishView): Topic<Session> {

@@ -4,14 +4,17 @@ import type { Engine } from "../delivery/engine.ts";
 import type { Publication } from "../delivery/publication.ts";
 import type { Client } from "./client.ts";
 
-/** Retains, delivers and acknowledges a message that may be published. */
+/**
+ * Retains, delivers and acknowledges a message that may be published. A promise where more waits to be stored than
+ * is allowed: nothing more is read from this client until there is room.
+ */
 export function publish(
   engine: Engine,
   client: Client,
   publication: Publication,
   qos: QoS,
   packetIdentifier: number,
-): void {
+): void | Promise<void> {
   let storing = false;
   if (publication.retain) {
     if (engine.retained.admits(publication)) {
@@ -28,6 +31,14 @@ export function publish(
   const reasonCode =
     delivery === Delivery.NO_SUBSCRIBERS ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
   acknowledge(engine, client, qos, packetIdentifier, reasonCode, ticket);
+  if (ticket > 0) return backPressure(engine);
+}
+
+function backPressure(engine: Engine): void | Promise<void> {
+  const { commits, counters, options } = engine;
+  if (commits.pendingBytes <= options.limits.maximumPendingCommitBytes) return;
+  counters.limits.maximumPendingCommitBytes++;
+  return commits.stored();
 }
 
 /** PUBACK or PUBREC [MQTT-3.3.4-1]; with QoS 0 nothing. `ticket`: the commit group that it has to wait for. */

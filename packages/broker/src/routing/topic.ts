@@ -21,7 +21,7 @@ export class Topic<S extends object> {
   route: Route<S> | undefined = undefined;
   /** The next topic in the same bucket of the table. */
   next: Topic<S> | undefined;
-  slot = EVICTED;
+  slot: number = EVICTED;
   /** Whether it has been looked up since the table last searched for something to evict. */
   used = false;
 

@@ -58,10 +58,10 @@ test("properties before MQTT 5.0 take no room", () => {
 
 test("single properties are written as the general encoder writes them", () => {
   const target = new Uint8Array(16);
-  expect(writeMessageExpiryInterval(target, 1, 0xfffe_fdfc)).toBe(1 + MESSAGE_EXPIRY_INTERVAL_SIZE);
-  expect(target.subarray(1, 6)).toEqual(bytesOf("02 fffefdfc"));
-  expect(writeTopicAlias(target, 0, 0xfffe)).toBe(TOPIC_ALIAS_SIZE);
-  expect(target.subarray(0, 3)).toEqual(bytesOf("23 fffe"));
+  expect(writeMessageExpiryInterval(target, 1, 0x1234_5678)).toBe(1 + MESSAGE_EXPIRY_INTERVAL_SIZE);
+  expect(target.subarray(1, 6)).toEqual(bytesOf("02 12345678"));
+  expect(writeTopicAlias(target, 0, 0x1234)).toBe(TOPIC_ALIAS_SIZE);
+  expect(target.subarray(0, 3)).toEqual(bytesOf("23 1234"));
   expect(writeSubscriptionIdentifier(target, 2, 268_435_455)).toBe(7);
   expect(target.subarray(2, 7)).toEqual(bytesOf("0b ffffff7f"));
 });

@@ -81,7 +81,7 @@ describe("decodeUtf8 and encodeUtf8", () => {
   });
 
   test("count an unpaired surrogate as it is encoded", () => {
-    for (const text of ["\ud800", "\udc00x", "\udc00\ud800", "a\ud83d"]) {
+    for (const text of ["\ud800", "\udc00x", "\udc00\ud800", "a\ud83d", "\u0fff\udc00", "\udc00\udc00"]) {
       expect(utf8Length(text)).toBe(encodeUtf8(text).length);
     }
   });
@@ -90,7 +90,7 @@ describe("decodeUtf8 and encodeUtf8", () => {
 test("textProblem finds what a UTF-8 Encoded String cannot hold", () => {
   expect(textProblem("\u{1f426} \uffff")).toBeUndefined();
   expect(textProblem("a\0")).toBe("holds the null character U+0000");
-  for (const text of ["\ud83d", "\udc26", "\udc26\ud83d", "\ud83d\ud83d\udc26"]) {
+  for (const text of ["\ud83d", "\udc26", "\udc26\ud83d", "\udc26\udc26", "\ud83d\ud83d\udc26"]) {
     expect(textProblem(text)).toBe("holds an unpaired surrogate");
   }
 });

@@ -1,1 +1,1 @@
-export {};
+export { createLmdbStore, type LmdbStoreOptions } from "./lmdb-store.ts";

@@ -100,4 +100,3 @@ export function inboxAppend(firstSequence: number, bodies: readonly number[], fl
 export function indexes(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
-

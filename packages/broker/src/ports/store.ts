@@ -59,7 +59,10 @@ export interface InboxReference {
   readonly subscriptionIdentifiers: readonly number[] | undefined;
 }
 
-/** What one group adds to one session's inbox: sequence numbers `firstSequence`, `firstSequence + 1`, ... */
+/**
+ * What one group adds to one session's inbox: sequence numbers `firstSequence`, `firstSequence + 1`, ... It begins at
+ * or after the session's next sequence number; those it leaves out are acknowledged.
+ */
 export interface InboxAppend {
   readonly firstSequence: number;
   readonly references: readonly InboxReference[];
@@ -99,7 +102,7 @@ export interface RecoveredSession {
   readonly state: DeliveryState;
   /** The sequence number the next message will get. */
   readonly nextSequence: number;
-  /** Messages and bytes (bodies) in the inbox from `firstUnacknowledged` on. */
+  /** Messages and bytes (bodies) in the inbox that are not acknowledged. */
   readonly queuedMessages: number;
   readonly queuedBytes: number;
   readonly will: WillRecord | undefined;
@@ -129,13 +132,15 @@ export interface Store {
   open(visitor: RecoveryVisitor): Promise<RecoverySummary>;
   /**
    * Stores a group; resolves when it is as durable as `durability` says. The broker calls it one at a time, and
-   * leaves the group unchanged from then on. Where it rejects, nothing of the group is stored and the broker
-   * tries again with the same group.
+   * leaves the group unchanged until it settles. Within a group, deletion of a session wins over all else that is
+   * said of it, and delivery states count for the messages that the same group adds. Where it rejects, nothing of
+   * the group is stored and the broker tries again with the same group.
    */
   commit(group: CommitGroup): Promise<void>;
   /**
    * Messages of an inbox in sequence order from `fromSequence` on: at most `maximumMessages`, and no further
-   * once `maximumBytes` of bodies are reached (but at least one, if there is one).
+   * once `maximumBytes` of bodies are reached (but at least one, if there is one). Acknowledged messages are left
+   * out, and so are messages that have been damaged: sequence numbers may have gaps. Empty for unknown sessions.
    */
   readInbox(
     sessionNumber: number,

@@ -62,11 +62,12 @@ class MemoryStore implements Store {
     }
     for (const [topicName, body] of group.retained) {
       if (body === null) this.#retained.delete(topicName);
-      else this.#retained.set(topicName, body.slice());
+      // Not `slice`, which makes a view of a Buffer.
+      else this.#retained.set(topicName, new Uint8Array(body));
     }
     for (const [sessionNumber, will] of group.wills) {
       const session = this.#sessions.get(sessionNumber);
-      if (session) session.will = will === null ? undefined : { ...will, body: will.body.slice() };
+      if (session) session.will = will === null ? undefined : { ...will, body: new Uint8Array(will.body) };
     }
   }
 
@@ -119,7 +120,9 @@ class MemoryStore implements Store {
     // Each body is copied alone, once for all inboxes: one message that waits for long must not keep a whole group alive.
     const copies: Uint8Array[] = [];
     const bodyAt = (index: number): Uint8Array => {
-      const copy = copies[index] ?? group.bodies.slice(group.bodyEnds[index - 1] ?? 0, group.bodyEnds[index]);
+      const copy =
+        copies[index] ??
+        new Uint8Array(group.bodies.subarray(group.bodyEnds[index - 1] ?? 0, group.bodyEnds[index]));
       copies[index] = copy;
       return copy;
     };

@@ -70,7 +70,7 @@ export const defaultLimits: BrokerLimits = {
   receiveMaximum: 1024,
   topicAliasMaximum: 64,
   outboundTopicAliasMaximum: 64,
-  maximumInflight: 1024,
+  maximumInflight: 8192,
   maximumOutputBytes: 4 * 1024 * 1024,
   maximumSessions: 1_000_000,
   maximumSessionExpiryIntervalSeconds: 0xffffffff,

@@ -7,12 +7,13 @@ import {
   PacketType,
   ProtocolError,
   type ProtocolVersion,
+  peekProtocolVersion,
   ReasonCode,
   reasonName,
   UnsupportedProtocolVersionError,
 } from "@dunlin/protocol";
 import { copyBytes, copyOut } from "../arena.ts";
-import { readUint16, writeUint16 } from "../big-endian.ts";
+import { writeUint16 } from "../big-endian.ts";
 import type { Engine } from "../delivery/engine.ts";
 import { pump } from "../delivery/finish-delivery.ts";
 import type { CommitWaiter } from "../delivery/group-commit.ts";
@@ -468,7 +469,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
         ? this.protocolVersion
         : error instanceof UnsupportedProtocolVersionError
           ? error.connackVersion
-          : versionOf(reader);
+          : peekProtocolVersion(reader.bytes, reader.bodyStart, reader.end);
     const answers =
       version === 5 || (version === 4 && error.reasonCode === ReasonCode.UnsupportedProtocolVersion);
     if (!answers) return this.#close(error.message, true);
@@ -521,15 +522,4 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     this.#heldBytes += bytes;
     this.#engine.memory.add(bytes);
   }
-}
-
-/** The version that a malformed CONNECT announces, as far as it can be seen. */
-function versionOf(reader: FrameReader): ProtocolVersion | undefined {
-  const { bytes, start, bodyStart, end } = reader;
-  if (bytes.length === 0 || bytes[start]! >> 4 !== PacketType.CONNECT || bodyStart + 7 > end)
-    return undefined;
-  const isMqtt =
-    readUint16(bytes, bodyStart) === 4 &&
-    String.fromCharCode(...bytes.subarray(bodyStart + 2, bodyStart + 6)) === "MQTT";
-  return isMqtt && bytes[bodyStart + 6] === 5 ? 5 : undefined;
 }

@@ -11,6 +11,7 @@ import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { TimerWheel } from "../timer-wheel.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { MessageBodyView } from "./message-body.ts";
 import { Publication } from "./publication.ts";
 import { RetainedMessages } from "./retained-messages.ts";
 import { SessionEnds } from "./session-ends.ts";
@@ -36,6 +37,9 @@ export class Engine {
   readonly publishView: PublishView = new PublishView();
   readonly acknowledgementView: AcknowledgementView = new AcknowledgementView();
   readonly publication: Publication;
+  /** Reused for every message that comes out of a queue or an inbox. */
+  readonly waitingView: MessageBodyView = new MessageBodyView();
+  readonly waitingPublication: Publication;
   /** Whether a PUBLISH must be asked about before it is routed: an authorizer, interceptors, services. */
   readonly gated: boolean;
 
@@ -50,6 +54,7 @@ export class Engine {
     this.retained = new RetainedMessages(options.limits, this.counters, this.commits);
     this.ends = new SessionEnds(this);
     this.publication = this.newPublication();
+    this.waitingPublication = this.newPublication();
     this.gated =
       options.authorizer !== undefined ||
       options.publishInterceptors.length > 0 ||

@@ -2,14 +2,13 @@ import type { Session } from "../session/session.ts";
 import { encodeFor, rememberShared } from "./deliver.ts";
 import { qosOf, retainOf } from "./delivery-flags.ts";
 import type { Engine } from "./engine.ts";
-import { MessageBodyView } from "./message-body.ts";
 
 /** Sends what waits in memory for a session, as far as its window and its connection allow. */
 export function pumpLive(engine: Engine, session: Session): void {
   const { queue, window, sink } = session;
   if (queue.length === 0 || sink === null) return;
-  const view = new MessageBodyView();
-  const publication = engine.newPublication();
+  const view = engine.waitingView;
+  const publication = engine.waitingPublication;
   while (window.canSend && !sink.congested) {
     const message = queue.shift();
     if (message === undefined) return;

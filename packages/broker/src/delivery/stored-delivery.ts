@@ -1,11 +1,10 @@
 import { PacketType } from "@dunlin/protocol";
+import type { PacketSink } from "../ports/packet-sink.ts";
 import type { CommitGroup, InboxAppend } from "../ports/store.ts";
 import type { InboxPage, Session } from "../session/session.ts";
 import { encodeFor } from "./deliver.ts";
 import { qosOf, retainOf } from "./delivery-flags.ts";
 import type { Engine } from "./engine.ts";
-import { MessageBodyView } from "./message-body.ts";
-import type { Publication } from "./publication.ts";
 
 /** How much of an inbox is read from the store at once. */
 const PAGE_MESSAGES = 256;
@@ -40,7 +39,6 @@ function pageOf(append: InboxAppend, group: CommitGroup): InboxPage[] {
 /** Sends from a session's inbox, in order, as far as its window and its connection allow. */
 export function pumpStored(engine: Engine, session: Session): void {
   const { window, sink } = session;
-  let sender: Sender | undefined;
   while (sink !== null && !sink.congested && window.next < session.storedBefore) {
     if (window.nextIsDone) window.passDone();
     else if (!window.canSend) return;
@@ -48,8 +46,7 @@ export function pumpStored(engine: Engine, session: Session): void {
     else {
       const message = nextMessage(session);
       if (message === undefined) return readPage(engine, session);
-      sender ??= new Sender(engine);
-      sender.send(session, message);
+      send(engine, session, sink, message);
     }
   }
 }
@@ -75,37 +72,25 @@ const MISSING: InboxPage = {
   body: new Uint8Array(0),
 };
 
-class Sender {
-  readonly #engine: Engine;
-  readonly #view = new MessageBodyView();
-  readonly #publication: Publication;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    this.#publication = engine.newPublication();
+function send(engine: Engine, session: Session, sink: PacketSink, message: InboxPage): void {
+  const { topics, counters, waitingView: view, waitingPublication: publication } = engine;
+  const { window } = session;
+  if (message === MISSING) return passOver(engine, session, 0);
+  view.read(message.body);
+  publication.setBody(view, topics.intern(view.bytes, view.topicStart, view.topicEnd), null);
+  const dup = window.next < window.sentBefore;
+  // A message that the client may have seen is not withheld for its age [MQTT-4.3.3-7].
+  if (publication.expired && !dup) {
+    counters.droppedByExpiry++;
+    counters.messagesDropped++;
+    return passOver(engine, session, message.body.length);
   }
-
-  send(session: Session, message: InboxPage): void {
-    const { window, sink } = session;
-    if (message === MISSING || sink === null) return passOver(this.#engine, session, 0);
-    const { topics, counters } = this.#engine;
-    const view = this.#view.read(message.body);
-    const publication = this.#publication;
-    publication.setBody(view, topics.intern(view.bytes, view.topicStart, view.topicEnd), null);
-    const dup = window.next < window.sentBefore;
-    // A message that the client may have seen is not withheld for its age [MQTT-4.3.3-7].
-    if (publication.expired && !dup) {
-      counters.droppedByExpiry++;
-      counters.messagesDropped++;
-      return passOver(this.#engine, session, message.body.length);
-    }
-    const qos = qosOf(message.flags);
-    const retain = retainOf(message.flags);
-    const encoded = encodeFor(this.#engine, publication, sink, qos, retain, message.subscriptionIdentifiers);
-    if (encoded === undefined) return passOver(this.#engine, session, message.body.length);
-    session.pageIndex++;
-    sink.sendEncodedAs(encoded, window.send(qos, message.body.length), dup);
-  }
+  const qos = qosOf(message.flags);
+  const retain = retainOf(message.flags);
+  const encoded = encodeFor(engine, publication, sink, qos, retain, message.subscriptionIdentifiers);
+  if (encoded === undefined) return passOver(engine, session, message.body.length);
+  session.pageIndex++;
+  sink.sendEncodedAs(encoded, window.send(qos, message.body.length), dup);
 }
 
 function passOver(engine: Engine, session: Session, bytes: number): void {

@@ -69,10 +69,8 @@ export class WebSocketByteStream implements ByteStream {
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "open";
-    while (this.#held.length > 0 && this.#isOpen()) this.#receive(this.#held.shift() as Buffer);
-    if (!this.#isOpen()) return;
-    if (this.#socketState === "closed") this.#finish();
-    else this.#socket.resume();
+    // Not within this call, which may come from the receiver's own onBytes.
+    queueMicrotask(() => this.#deliverHeld());
   }
 
   end(): void {
@@ -97,7 +95,7 @@ export class WebSocketByteStream implements ByteStream {
         "the client sent a text frame; MQTT goes in binary ones",
       );
       this.#close(UNSUPPORTED_DATA, "MQTT goes in binary frames");
-    } else if (this.#state === "open") this.#receive(data);
+    } else if (this.#state === "open" && this.#held.length === 0) this.#receive(data);
     else this.#held.push(data);
   }
 
@@ -110,7 +108,14 @@ export class WebSocketByteStream implements ByteStream {
   /** The socket is closed; so is the stream, once the receiver has what came before. */
   socketClosed(): void {
     this.#socketState = "closed";
-    if (this.#state !== "paused" || this.#held.length === 0) this.#finish();
+    if (this.#held.length === 0) this.#finish();
+  }
+
+  #deliverHeld(): void {
+    while (this.#held.length > 0 && this.#isOpen()) this.#receive(this.#held.shift() as Buffer);
+    if (!this.#isOpen()) return;
+    if (this.#socketState === "closed") this.#finish();
+    else this.#socket.resume();
   }
 
   /** Each call of the receiver may change it. */

@@ -9,16 +9,20 @@ export function listen(server: Server, options: ListenOptions, listenerName: str
   return new Promise((resolve, reject) => {
     const onListening = (): void => {
       server.off("error", onError);
+      server.off("close", onClose);
       resolve();
     };
     const onError = (cause: NodeJS.ErrnoException): void => {
-      server.off("listening", onListening);
       const { path, host = "", port = 0 } = options;
       const where = path ?? formatHostAndPort(host, port);
       const reason = path === undefined ? explainPort(cause) : explainPath(cause);
       reject(listenError(listenerName, `cannot listen on ${where}: ${reason}`, cause));
     };
+    const onClose = (): void => {
+      reject(new BrokerError("DUNLIN_STATE", `listener "${listenerName}" was stopped while it started`));
+    };
     server.once("error", onError);
+    server.once("close", onClose);
     server.once("listening", onListening);
     server.listen({ backlog: BACKLOG, ...options });
   });
@@ -55,12 +59,10 @@ function explainPath(cause: NodeJS.ErrnoException): string {
   switch (cause.code) {
     case "EADDRINUSE":
       return "a program or listener is listening there; stop that one or choose another path";
+    // A folder that does not exist is EACCES as well.
     case "EACCES":
     case "EPERM":
-      return "permission denied; give this process the right to write to the folder or choose another path";
-    case "ENOENT":
-    case "ENOTDIR":
-      return "the folder does not exist; create it or choose another path";
+      return "its folder does not exist or may not be written to; create it, or give this process the right to it";
     default:
       return `${cause.message}; choose another path`;
   }

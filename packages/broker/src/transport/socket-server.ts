@@ -25,12 +25,8 @@ export class SocketServer {
     try {
       await listen(server, address, listenerName);
     } catch (error) {
-      this.#server = undefined;
+      if (this.#server === server) this.#server = undefined;
       throw error;
-    }
-    if (this.#server !== server) {
-      server.close();
-      throw new BrokerError("DUNLIN_STATE", `listener "${listenerName}" was stopped while it started`);
     }
     // From now on errors are about single connections that could not be accepted; their clients try again.
     server.on("error", () => {});

@@ -122,7 +122,7 @@ describe("2 packet format", () => {
     }
     const newcomer = await broker.open();
     newcomer.send(Buffer.concat([bytes(0x11), connect().subarray(1)]));
-    await newcomer.expectClosed();
+    await newcomer.expectRejected(malformed);
   });
 
   it("MQTT-2.1.3-1 packet type 0 and the packets of a server are refused", async () => {

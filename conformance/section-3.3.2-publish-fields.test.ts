@@ -268,7 +268,7 @@ describe.concurrent("3.3.2.3.3 Message Expiry Interval", () => {
     await first.subscribe(topicName);
     const publisher = await broker.connect();
     const properties = { messageExpiryInterval: 60 };
-    await publisher.publish({ topicName, qos: 1, retain: true, properties });
+    await publisher.publish({ topicName, payload: "kept", qos: 1, retain: true, properties });
     expect((await first.receive()).properties).toEqual(properties);
     await first.disconnect();
     await publisher.publish({ topicName, qos: 1, properties });

@@ -197,7 +197,22 @@ export class RawClient {
   ): Promise<ServerPacket> {
     const list: readonly FilterAndOptions[] = typeof filters === "string" ? [[filters, 2]] : filters;
     this.send(subscribe(this.nextPacketIdentifier(), list, properties, this.#version));
-    return this.expect("SUBACK");
+    return this.#expectSuback();
+  }
+
+  /** SUBACK; messages that come before it, which is allowed [MQTT 5.0, 3.8.4], stay to be received. */
+  async #expectSuback(): Promise<ServerPacket> {
+    const early: ServerPacket[] = [];
+    let next = await this.#next(answerTimeoutMs);
+    while (typeof next !== "string" && next.type === "PUBLISH") {
+      early.push(next);
+      next = await this.#next(answerTimeoutMs);
+    }
+    if (typeof next === "string" || next.type !== "SUBACK") {
+      throw new Error(`expected SUBACK, got ${describeHappening(next)}`);
+    }
+    this.#packets.unshift(...early);
+    return next;
   }
 
   async unsubscribe(...filters: string[]): Promise<ServerPacket> {

@@ -42,6 +42,7 @@ export function describeByteStream(title: string, createTransport: () => Transpo
     testBytes(open);
     testBackpressure(open);
     testClosing(open);
+    testAbruptClosing(open);
 
     test("a stopped listener accepts nobody, and its open streams go on", async () => {
       const { client, stream, log } = await open();
@@ -209,7 +210,9 @@ function testClosing(open: () => Promise<Connection>): void {
     expect(await log.closed()).toBeUndefined();
     expect(log.text).toBe("");
   });
+}
 
+function testAbruptClosing(open: () => Promise<Connection>): void {
   test("destroy closes at once, and nothing follows", async () => {
     const { client, stream, log } = await open();
     client.pause();

@@ -8,7 +8,7 @@ import {
   webSocketListener,
 } from "@dunlin/broker";
 import { afterEach, describe, expect, test } from "vitest";
-import { Sender, WebSocket } from "ws";
+import { WebSocket } from "ws";
 import { ReceiverLog, StreamQueue, someTurns, writeText } from "./stream-log.ts";
 import { connectTcp, connectWebSocket } from "./test-client.ts";
 
@@ -60,8 +60,14 @@ async function openRaw(): Promise<{ socket: Socket; log: ReceiverLog }> {
   return { socket, log };
 }
 
-function frame(payload: Buffer, opcode: number, fin = true, mask = true): Buffer {
-  return Buffer.concat(Sender.frame(payload, { opcode, fin, mask, readOnly: true, rsv1: false }) as Buffer[]);
+/** A frame of RFC 6455, 5.2. */
+function frame(payload: Buffer, opcode: number, fin = true, masked = true): Buffer {
+  const mask = masked ? [0x12, 0x34, 0x56, 0x78] : [];
+  const maskBit = masked ? 0x80 : 0;
+  const { length } = payload;
+  const size = length < 126 ? [maskBit | length] : [maskBit | 126, length >> 8, length & 0xff];
+  const body = payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0));
+  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | opcode, ...size, ...mask]), body]);
 }
 
 const [CONTINUATION, BINARY, PING] = [0x00, 0x02, 0x09];

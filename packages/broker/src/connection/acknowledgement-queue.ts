@@ -6,13 +6,25 @@ export class AcknowledgementQueue {
   /** Packet type, Reason Code and Packet Identifier in one number, then the ticket. */
   #entries: number[] = NONE;
   #head = 0;
+  /** By index of the entry; few have one. */
+  #reasonStrings: Map<number, string> | undefined;
 
   get length(): number {
     return (this.#entries.length - this.#head) / 2;
   }
 
-  push(packetType: number, packetIdentifier: number, reasonCode: number, ticket: number): void {
+  push(
+    packetType: number,
+    packetIdentifier: number,
+    reasonCode: number,
+    ticket: number,
+    reasonString: string | undefined,
+  ): void {
     if (this.#entries === NONE) this.#entries = [];
+    if (reasonString !== undefined) {
+      this.#reasonStrings ??= new Map();
+      this.#reasonStrings.set(this.#entries.length, reasonString);
+    }
     this.#entries.push((packetType << 24) | (reasonCode << 16) | packetIdentifier, ticket);
   }
 
@@ -23,10 +35,12 @@ export class AcknowledgementQueue {
     this.packetType = entry >>> 24;
     this.reasonCode = (entry >>> 16) & 0xff;
     this.packetIdentifier = entry & 0xffff;
+    this.reasonString = this.#reasonStrings?.get(this.#head);
     this.#head += 2;
     if (this.#head === this.#entries.length) {
       this.#entries = NONE;
       this.#head = 0;
+      this.#reasonStrings = undefined;
     }
     return true;
   }
@@ -34,6 +48,7 @@ export class AcknowledgementQueue {
   packetType = 0;
   reasonCode = 0;
   packetIdentifier = 0;
+  reasonString: string | undefined;
 }
 
 /** Shared by all empty queues; never pushed to. */

@@ -242,24 +242,31 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     this.#flushLater();
   }
 
-  acknowledge(packetType: number, packetIdentifier: number, reasonCode: number, ticket: number): void {
+  acknowledge(
+    packetType: number,
+    packetIdentifier: number,
+    reasonCode: number,
+    ticket: number,
+    reasonString?: string,
+  ): void {
     const { commits } = this.#engine;
     const waiting = this.#acknowledgements;
     if ((waiting === undefined || waiting.length === 0) && ticket <= commits.committed) {
-      this.#writeAcknowledgement(packetType, packetIdentifier, reasonCode);
+      this.#writeAcknowledgement(packetType, packetIdentifier, reasonCode, reasonString);
       return;
     }
     this.#acknowledgements ??= new AcknowledgementQueue();
     if (this.#acknowledgements.length === 0) commits.wait(this);
-    this.#acknowledgements.push(packetType, packetIdentifier, reasonCode, ticket);
+    this.#acknowledgements.push(packetType, packetIdentifier, reasonCode, ticket, reasonString);
     if (packetType === PacketType.PUBACK) this.#unstoredPublishes++;
   }
 
   onCommitted(ticket: number): void {
     const queue = this.#acknowledgements!;
     while (queue.shift(ticket)) {
-      if (queue.packetType === PacketType.PUBACK) this.#unstoredPublishes--;
-      this.#writeAcknowledgement(queue.packetType, queue.packetIdentifier, queue.reasonCode);
+      const { packetType, packetIdentifier, reasonCode, reasonString } = queue;
+      if (packetType === PacketType.PUBACK) this.#unstoredPublishes--;
+      this.#writeAcknowledgement(packetType, packetIdentifier, reasonCode, reasonString);
     }
     if (queue.length === 0) this.#engine.commits.stopWaiting(this);
   }
@@ -275,8 +282,19 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     this.#flushLater();
   }
 
-  #writeAcknowledgement(packetType: number, packetIdentifier: number, reasonCode: number): void {
+  #writeAcknowledgement(
+    packetType: number,
+    packetIdentifier: number,
+    reasonCode: number,
+    reasonString: string | undefined,
+  ): void {
     if (this.closed) return;
+    if (reasonString !== undefined && this.protocolVersion === 5) {
+      // Only what a client published is explained.
+      const type = packetType === PacketType.PUBACK ? "PUBACK" : "PUBREC";
+      const properties = { reasonString };
+      return this.send({ type, packetIdentifier, reasonCode: reasonCode as ReasonCode, properties });
+    }
     this.#engine.counters.packetsSent++;
     const explains = reasonCode !== 0 && this.protocolVersion === 5;
     const output = this.#output;

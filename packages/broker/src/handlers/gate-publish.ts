@@ -51,11 +51,10 @@ function afterAuthorization(
   allowed: boolean,
 ): void | Promise<void> {
   if (client.closed) return;
-  const { publishInterceptors, systemTopicServices, logger } = engine.options;
+  const { publishInterceptors, systemTopicServices } = engine.options;
   const { topic, qos } = publication;
   if (!allowed) {
-    logger.info({ clientId: client.identity.clientId, topic: topic.name }, "a publish was denied");
-    return deny(engine, client, qos, packetIdentifier);
+    return deny(engine, client, topic.name, qos, packetIdentifier, "not authorized");
   }
   if (publishInterceptors.length > 0) return intercept(engine, client, publication, packetIdentifier);
   if (systemTopicServices.length > 0 && topic.isSystem) {
@@ -80,7 +79,8 @@ async function intercept(
     if (result.action === "replace") message = result.message;
     else if (result.action === "reject") {
       engine.counters.publishesDenied++;
-      return acknowledge(engine, client, received, packetIdentifier, result.reasonCode, 0);
+      const { reasonCode, reasonString } = result;
+      return acknowledge(engine, client, received, packetIdentifier, reasonCode, 0, reasonString);
     } else if (result.action === "drop") {
       engine.options.logger.debug(
         { topic: message.topicName, reason: result.reason },

@@ -30,11 +30,19 @@ export function handlePublish(engine: Engine, client: Client, view: PublishView)
   }
   if (qos > 0) checkQuota(engine, client, qos);
   if (view.payloadFormatIndicator === 1 && !payloadIsUtf8(engine, view)) {
-    acknowledge(engine, client, qos, packetIdentifier, ReasonCode.PayloadFormatInvalid, 0);
+    acknowledge(
+      engine,
+      client,
+      qos,
+      packetIdentifier,
+      ReasonCode.PayloadFormatInvalid,
+      0,
+      "the payload is not UTF-8",
+    );
     return;
   }
   if (topic.isSystem && topic.name.startsWith(BROKER_TOPICS)) {
-    deny(engine, client, qos, packetIdentifier);
+    deny(engine, client, topic.name, qos, packetIdentifier, "the topic belongs to the broker");
     return;
   }
   if (engine.gated) {

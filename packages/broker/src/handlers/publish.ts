@@ -21,7 +21,7 @@ export function publish(
       engine.retained.put(publication);
       storing = true;
     } else if (qos > 0 && client.protocolVersion === 5) {
-      acknowledge(engine, client, qos, packetIdentifier, ReasonCode.QuotaExceeded, 0);
+      acknowledge(engine, client, qos, packetIdentifier, ReasonCode.QuotaExceeded, 0, RETAINED_FULL);
       return;
     }
   }
@@ -41,6 +41,8 @@ function backPressure(engine: Engine): void | Promise<void> {
   return commits.stored();
 }
 
+const RETAINED_FULL = "the limit of retained messages is reached";
+
 /** PUBACK or PUBREC [MQTT-3.3.4-1]; with QoS 0 nothing. `ticket`: the commit group that it has to wait for. */
 export function acknowledge(
   engine: Engine,
@@ -49,8 +51,9 @@ export function acknowledge(
   packetIdentifier: number,
   reasonCode: ReasonCode,
   ticket: number,
+  reasonString?: string,
 ): void {
-  if (qos === 1) client.acknowledge(PacketType.PUBACK, packetIdentifier, reasonCode, ticket);
+  if (qos === 1) client.acknowledge(PacketType.PUBACK, packetIdentifier, reasonCode, ticket, reasonString);
   else if (qos === 2) {
     const session = client.session;
     let waitFor = ticket;
@@ -64,11 +67,20 @@ export function acknowledge(
       // Without a Reason Code the client goes on with PUBREL.
       session.inboundQoS2.add(packetIdentifier);
     }
-    client.acknowledge(PacketType.PUBREC, packetIdentifier, reasonCode, waitFor);
+    client.acknowledge(PacketType.PUBREC, packetIdentifier, reasonCode, waitFor, reasonString);
   }
 }
 
-export function deny(engine: Engine, client: Client, qos: QoS, packetIdentifier: number): void {
+export function deny(
+  engine: Engine,
+  client: Client,
+  topic: string,
+  qos: QoS,
+  packetIdentifier: number,
+  reason: string,
+): void {
   engine.counters.publishesDenied++;
-  acknowledge(engine, client, qos, packetIdentifier, ReasonCode.NotAuthorized, 0);
+  const { clientId } = client.identity;
+  engine.options.logger.info({ clientId, topic, reason }, "a publish was denied");
+  acknowledge(engine, client, qos, packetIdentifier, ReasonCode.NotAuthorized, 0, reason);
 }

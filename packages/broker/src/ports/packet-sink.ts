@@ -23,8 +23,14 @@ export interface PacketSink {
   sendEncoded(publish: EncodedPublish): void;
   /** QoS 1 or 2, with the Packet Identifier (and DUP) put in. */
   sendEncodedAs(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void;
-  /** PUBACK, PUBREC, PUBREL or PUBCOMP without properties, once commit group `ticket` is stored (0: at once), in order. */
-  acknowledge(packetType: number, packetIdentifier: number, reasonCode: number, ticket: number): void;
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP, once commit group `ticket` is stored (0: at once), in order. */
+  acknowledge(
+    packetType: number,
+    packetIdentifier: number,
+    reasonCode: number,
+    ticket: number,
+    reasonString?: string,
+  ): void;
   /** Any packet; its Reason String and User Properties go only where the client allows them. */
   send(packet: ControlPacket): void;
   /** Another connection takes the session over: this one is told so, and is closed at once [MQTT-3.1.4-3]. */

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type ByteStream, type Listener, tcpListener } from "@dunlin/broker";
@@ -160,21 +159,4 @@ test("a listener stopped while it starts does not listen", async () => {
   const starting = listener.start(() => {});
   await listener.stop();
   await expect(starting).rejects.toMatchObject({ code: "DUNLIN_STATE" });
-});
-
-test("a client with Nagle's algorithm on gets answers without delay", async () => {
-  const listener = tcpListener({ port: 0 });
-  const streams = await start(listener);
-  const client = await connect(listener);
-  const stream = await streams.next();
-  stream.start(new ReceiverLog());
-  const startedMs = performance.now();
-  // Were the listener's sockets to wait for acknowledgements, each second write would take about 40 ms.
-  for (let count = 0; count < 20; count++) {
-    stream.write(Buffer.from("a"), 0, 1);
-    stream.write(Buffer.from("b"), 0, 1);
-    let length = 0;
-    while (length < 2) length += (await once(client, "data"))[0].length;
-  }
-  expect(performance.now() - startedMs).toBeLessThan(400);
 });

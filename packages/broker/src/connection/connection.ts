@@ -1,91 +1,70 @@
 import {
   type ConnackProperties,
   type ConnectPacket,
-  type ControlPacket,
   decodePacket,
   FrameReader,
   PacketType,
   ProtocolError,
-  type ProtocolVersion,
   peekProtocolVersion,
   ReasonCode,
   reasonName,
   UnsupportedProtocolVersionError,
 } from "@dunlin/protocol";
 import { copyBytes, copyOut } from "../arena.ts";
-import { writeUint16 } from "../big-endian.ts";
 import type { Engine } from "../delivery/engine.ts";
 import { pump } from "../delivery/finish-delivery.ts";
-import type { CommitWaiter } from "../delivery/group-commit.ts";
 import type { Client, Disconnection, RunningAuthentication } from "../handlers/client.ts";
 import { handleConnect } from "../handlers/handle-connect.ts";
 import type { BrokerLimits } from "../options.ts";
 import type { AuthenticationRequest, ClientIdentity } from "../ports/authenticator.ts";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
-import type { EncodedPublish, OutboundAliases } from "../ports/packet-sink.ts";
 import type { Topic } from "../routing/topic.ts";
 import type { Session } from "../session/session.ts";
-import { Timed, TimerWheel } from "../timer-wheel.ts";
-import { AcknowledgementQueue } from "./acknowledgement-queue.ts";
+import { TimerWheel } from "../timer-wheel.ts";
 import { connectReturnCodeOf } from "./connack.ts";
 import type { Connections } from "./connections.ts";
 import { dispatch } from "./dispatch.ts";
 import { FirstComeAliases } from "./first-come-aliases.ts";
-import { fitPacket } from "./fit-packet.ts";
-import { OutputQueue } from "./output-queue.ts";
+import { LARGEST_PACKET_BYTES, PacketWriter } from "./packet-writer.ts";
 
-/** From this size on, a payload with QoS 1 or 2 is written from where it is, behind a copied header. */
-const LARGE_PUBLISH_BYTES = 8 * 1024;
-const DUP = 0x08;
-const LARGEST_PACKET_BYTES = 268_435_460;
+/** What waits less than this for a client is not worth counting in the memory budget. */
+const COUNTED_OUTPUT_BYTES = 8 * 1024;
+/** A connection that holds so much makes room by its end when memory is short. */
+const LARGE_HOLDING_BYTES = 64 * 1024;
 
 /** new: no CONNECT yet; connecting: CONNACK is due; established; closing: all has been said; closed. */
 type State = "new" | "connecting" | "established" | "closing" | "closed";
 
 /** A network connection: bytes in, packets to their handlers, packets out. */
-export class Connection extends Timed implements ByteReceiver, Client, CommitWaiter {
-  readonly limits: BrokerLimits;
+export class Connection extends PacketWriter implements ByteReceiver, Client {
   readonly listener: Listener;
   readonly origin: StreamOrigin;
-  protocolVersion: ProtocolVersion = 4;
-  maximumPacketSize: number = LARGEST_PACKET_BYTES;
-  outboundAliases: OutboundAliases | null = null;
   authentication: RunningAuthentication | undefined;
-  requestProblemInformation = true;
 
-  readonly #engine: Engine;
   readonly #connections: Connections;
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
-  readonly #output: OutputQueue;
   #state: State = "new";
   #connect: ConnectPacket | undefined;
   #session: Session | undefined;
   #identity: ClientIdentity | undefined;
   #inboundAliases: Map<number, Topic<Session>> | undefined;
-  #acknowledgements: AcknowledgementQueue | undefined;
-  #unstoredPublishes = 0;
   /** A handler takes its time: nothing more is read from this client until it is done. */
   #suspended = false;
   /** What arrived all the same meanwhile. */
   #backlog: Uint8Array[] | undefined;
-  #flushDue = false;
-  #wasCongested = false;
   #lastReceivedMs: number;
   #keepAliveMs = 0;
   #heldBytes = 0;
 
   constructor(engine: Engine, connections: Connections, stream: ByteStream, limits: BrokerLimits) {
-    super();
-    this.#engine = engine;
+    super(engine, connections, stream, limits);
     this.#connections = connections;
     this.#stream = stream;
-    this.limits = limits;
     this.listener = stream.listener;
     this.origin = stream.origin;
     this.#reader = new FrameReader(Math.min(limits.maximumConnectPacketSize, limits.maximumPacketSize));
-    this.#output = new OutputQueue(stream, connections.pool);
     this.#lastReceivedMs = engine.wheel.nowMs;
     engine.wheel.schedule(this, engine.wheel.nowMs + limits.connectTimeoutMs);
   }
@@ -113,19 +92,11 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     return this.#inboundAliases;
   }
   get unacknowledgedPublishes(): number {
-    return this.#session!.inboundQoS2.size + this.#unstoredPublishes;
+    return this.#session!.inboundQoS2.size + this.unstoredPublishes;
   }
-  /** Also true until CONNACK has been sent: nothing may come before it [MQTT-3.2.0-1]. */
-  get congested(): boolean {
-    const over = this.#state !== "established" || this.#output.pendingBytes > this.limits.maximumOutputBytes;
-    if (over) this.#wasCongested = true;
-    return over;
-  }
-
-  // Bytes in.
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {
-    const { counters, wheel, arena } = this.#engine;
+    const { counters, wheel, arena } = this.engine;
     counters.bytesReceived += end - start;
     this.#lastReceivedMs = wheel.nowMs;
     if (this.closed) return;
@@ -145,7 +116,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     const reader = this.#reader;
     try {
       while (!this.#suspended && !this.closed && reader.next()) {
-        this.#engine.counters.packetsReceived++;
+        this.engine.counters.packetsReceived++;
         const pending = this.#onPacket(reader);
         if (pending !== undefined) this.#suspendUntil(pending);
       }
@@ -157,7 +128,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
 
   #onPacket(reader: FrameReader): void | Promise<void> {
     const { bytes, start, bodyStart, end } = reader;
-    if (this.#state === "established") return dispatch(this.#engine, this, bytes, start, bodyStart, end);
+    if (this.#state === "established") return dispatch(this.engine, this, bytes, start, bodyStart, end);
     const type = bytes[start]! >> 4;
     if (this.#state === "new") {
       if (type !== PacketType.CONNECT) {
@@ -168,7 +139,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
         });
       }
       const connect = decodePacket(bytes, start, bodyStart, end, 5, "client") as ConnectPacket;
-      return handleConnect(this.#engine, this, connect);
+      return handleConnect(this.engine, this, connect);
     }
     if (type !== PacketType.AUTH && type !== PacketType.DISCONNECT) {
       const clause = "MQTT-3.1.2-30";
@@ -182,7 +153,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
       this.#close("the client left before CONNACK", true);
       return;
     }
-    return dispatch(this.#engine, this, bytes, start, bodyStart, end);
+    return dispatch(this.engine, this, bytes, start, bodyStart, end);
   }
 
   #suspendUntil(pending: Promise<void>): void {
@@ -200,7 +171,7 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
   #resume(): void {
     this.#suspended = false;
     // It was we who did not listen.
-    this.#lastReceivedMs = this.#engine.wheel.nowMs;
+    this.#lastReceivedMs = this.engine.wheel.nowMs;
     if (this.closed) return;
     this.#readPackets();
     while (!this.#suspended && this.#backlog !== undefined && !this.closed) {
@@ -214,145 +185,30 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     if (!this.#suspended && !this.closed) this.#stream.resume();
   }
 
-  // Bytes out.
-
-  sendEncoded(publish: EncodedPublish): void {
-    this.#countPublish(publish);
-    this.#output.append(publish.bytes, publish.start, publish.end);
-    this.#flushLater();
+  protected override onUnread(): void {
+    this.engine.counters.limits.maximumOutputBytes++;
+    this.#closeUnread(`does not read: ${this.output.pendingBytes} bytes wait`);
   }
 
-  sendEncodedAs(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void {
-    this.#countPublish(publish);
-    const { bytes, start, end, packetIdentifierOffset } = publish;
-    const output = this.#output;
-    const bodyStart = packetIdentifierOffset + 2;
-    const copied = end - start < LARGE_PUBLISH_BYTES ? end : bodyStart;
-    // A long Topic Name makes a long header; it has to be copied, for the identifier stands behind it.
-    const length = copied - start;
-    const direct = length > LARGE_PUBLISH_BYTES;
-    const target = direct ? Buffer.allocUnsafe(length) : null;
-    const offset = direct ? 0 : output.reserve(length);
-    const chunk = target ?? output.chunk;
-    copyBytes(bytes, start, copied, chunk, offset);
-    if (dup) chunk[offset] = chunk[offset]! | DUP;
-    writeUint16(chunk, offset + packetIdentifierOffset - start, packetIdentifier);
-    if (target !== null) output.append(target, 0, length);
-    if (copied < end) output.append(bytes, copied, end);
-    this.#flushLater();
+  protected override onCannotAnswer(): void {
+    this.#close("CONNACK is over the client's Maximum Packet Size", true);
   }
 
-  acknowledge(
-    packetType: number,
-    packetIdentifier: number,
-    reasonCode: number,
-    ticket: number,
-    reasonString?: string,
-  ): void {
-    const { commits } = this.#engine;
-    const waiting = this.#acknowledgements;
-    if ((waiting === undefined || waiting.length === 0) && ticket <= commits.committed) {
-      this.#writeAcknowledgement(packetType, packetIdentifier, reasonCode, reasonString);
-      return;
-    }
-    this.#acknowledgements ??= new AcknowledgementQueue();
-    if (this.#acknowledgements.length === 0) commits.wait(this);
-    this.#acknowledgements.push(packetType, packetIdentifier, reasonCode, ticket, reasonString);
-    if (packetType === PacketType.PUBACK) this.#unstoredPublishes++;
+  protected override onRoom(): void {
+    pump(this.engine, this.session);
   }
 
-  onCommitted(ticket: number): void {
-    const queue = this.#acknowledgements!;
-    while (queue.shift(ticket)) {
-      const { packetType, packetIdentifier, reasonCode, reasonString } = queue;
-      if (packetType === PacketType.PUBACK) this.#unstoredPublishes--;
-      this.#writeAcknowledgement(packetType, packetIdentifier, reasonCode, reasonString);
-    }
-    if (queue.length === 0) this.#engine.commits.stopWaiting(this);
-  }
-
-  send(packet: ControlPacket): void {
-    const encoded = fitPacket(packet, this);
-    if (encoded === undefined) {
-      if (packet.type === "CONNACK") this.#close("CONNACK is over the client's Maximum Packet Size", true);
-      return;
-    }
-    this.#engine.counters.packetsSent++;
-    this.#output.append(encoded, 0, encoded.length);
-    this.#flushLater();
-  }
-
-  #writeAcknowledgement(
-    packetType: number,
-    packetIdentifier: number,
-    reasonCode: number,
-    reasonString: string | undefined,
-  ): void {
-    if (this.closed) return;
-    if (reasonString !== undefined && this.protocolVersion === 5) {
-      // Only what a client published is explained.
-      const type = packetType === PacketType.PUBACK ? "PUBACK" : "PUBREC";
-      const properties = { reasonString };
-      return this.send({ type, packetIdentifier, reasonCode: reasonCode as ReasonCode, properties });
-    }
-    this.#engine.counters.packetsSent++;
-    const explains = reasonCode !== 0 && this.protocolVersion === 5;
-    const output = this.#output;
-    const offset = output.reserve(explains ? 5 : 4);
-    const chunk = output.chunk;
-    chunk[offset] = packetType === PacketType.PUBREL ? (packetType << 4) | 2 : packetType << 4;
-    chunk[offset + 1] = explains ? 3 : 2;
-    writeUint16(chunk, offset + 2, packetIdentifier);
-    if (explains) chunk[offset + 4] = reasonCode;
-    this.#flushLater();
-  }
-
-  #countPublish(publish: EncodedPublish): void {
-    const { counters } = this.#engine;
-    counters.packetsSent++;
-    counters.publishSent++;
-    counters.publishBytesSent += publish.end - publish.start;
-  }
-
-  #flushLater(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    this.#connections.flushLater(this);
-  }
-
-  /** The end of a turn: writes what was gathered. */
-  flush(): void {
-    this.#flushDue = false;
-    if (this.#state === "closed") return;
-    const pending = this.#output.pendingBytes;
-    this.#output.flush();
-    this.#engine.counters.bytesSent += pending - this.#output.pendingBytes;
-    this.#afterOutput();
-  }
-
-  onDrained(): void {
-    if (this.#state === "closed") return;
-    this.#output.onDrained();
-    this.#afterOutput();
-  }
-
-  /** Closes a client that does not read, and goes on with what waited for one that does again. */
-  #afterOutput(): void {
-    const pending = this.#output.pendingBytes;
-    const { maximumOutputBytes } = this.limits;
+  protected override onOutput(): void {
     this.#account();
-    if (pending > 2 * maximumOutputBytes && this.#stream.writableLength > maximumOutputBytes) {
-      this.#engine.counters.limits.maximumOutputBytes++;
-      const reason = `does not read: ${pending} bytes wait`;
-      this.disconnect({ reasonCode: ReasonCode.QuotaExceeded, reason, byClient: false, withWill: true });
-      this.#stream.destroy();
-    } else if (this.#wasCongested && this.#state === "established" && pending <= maximumOutputBytes) {
-      this.#wasCongested = false;
-      pump(this.#engine, this.session);
-    }
+    if (!this.engine.memory.exhausted || this.#heldBytes < LARGE_HOLDING_BYTES || !this.established) return;
+    this.engine.counters.limits.memoryBudgetBytes++;
+    this.#closeUnread(`does not read while memory is short: ${this.output.pendingBytes} bytes wait`);
   }
 
-  // Life.
+  #closeUnread(reason: string): void {
+    this.disconnect({ reasonCode: ReasonCode.QuotaExceeded, reason, byClient: false, withWill: true });
+    this.#stream.destroy();
+  }
 
   begin(connect: ConnectPacket): void {
     this.#state = "connecting";
@@ -374,13 +230,13 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     this.#identity = identity;
     this.#keepAliveMs = keepAliveSeconds * 1500; // [MQTT-3.1.2-22]
     session.sink = this;
-    this.#engine.counters.clientsConnected++;
+    this.engine.counters.clientsConnected++;
   }
 
   accepted(): void {
     this.#state = "established";
     this.#reader.maximumPacketSize = this.limits.maximumPacketSize;
-    this.#engine.wheel.cancel(this);
+    this.engine.wheel.cancel(this);
     this.#scheduleKeepAlive();
   }
 
@@ -389,11 +245,11 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     const clientId = this.#connect?.clientId ?? "";
     const { remoteAddress } = this.origin;
     const code = reasonName(reasonCode, "CONNACK");
-    this.#engine.options.logger.info(
+    this.engine.options.logger.info(
       { clientId, remoteAddress, listener: this.listenerName, code, reason },
       "a client was refused",
     );
-    this.#engine.events.emit("clientRefused", { clientId, remoteAddress, reason });
+    this.engine.events.emit("clientRefused", { clientId, remoteAddress, reason });
     this.send({
       type: "CONNACK",
       sessionPresent: false,
@@ -425,12 +281,12 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
   override onDeadline(): void {
     if (this.closed) return;
     if (this.#state !== "established") {
-      this.#engine.counters.limits.connectTimeoutMs++;
+      this.engine.counters.limits.connectTimeoutMs++;
       return this.#close(`not connected within ${this.limits.connectTimeoutMs} ms`, true);
     }
-    if (this.#suspended) this.#lastReceivedMs = this.#engine.wheel.nowMs;
-    if (this.#engine.wheel.nowMs - this.#lastReceivedMs < this.#keepAliveMs) return this.#scheduleKeepAlive();
-    this.#engine.counters.keepAliveTimeouts++;
+    if (this.#suspended) this.#lastReceivedMs = this.engine.wheel.nowMs;
+    if (this.engine.wheel.nowMs - this.#lastReceivedMs < this.#keepAliveMs) return this.#scheduleKeepAlive();
+    this.engine.counters.keepAliveTimeouts++;
     const reason = `nothing received for ${this.#keepAliveMs / 1000} s, one and a half times the Keep Alive`;
     this.disconnect({ reasonCode: ReasonCode.KeepAliveTimeout, reason, byClient: false, withWill: true });
   }
@@ -438,19 +294,19 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
   onClosed(error?: Error): void {
     if (!this.closed) this.#close(error?.message ?? "the network connection was closed", true);
     this.#state = "closed";
-    this.#output.discard();
+    this.output.discard();
     this.#connections.delete(this);
   }
 
   #scheduleKeepAlive(): void {
     if (this.#keepAliveMs === 0) return;
     // What was received within a tick counts from the tick's beginning: one tick more, so as never to be early.
-    this.#engine.wheel.schedule(this, this.#lastReceivedMs + this.#keepAliveMs + TimerWheel.tickMs);
+    this.engine.wheel.schedule(this, this.#lastReceivedMs + this.#keepAliveMs + TimerWheel.tickMs);
   }
 
   #onError(error: unknown, reader: FrameReader): void {
     if (this.closed) return;
-    const { counters, options } = this.#engine;
+    const { counters, options } = this.engine;
     const clientId = this.#identity?.clientId ?? this.#connect?.clientId ?? "";
     const { remoteAddress } = this.origin;
     if (!(error instanceof ProtocolError)) {
@@ -505,13 +361,13 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     if (this.closed) return;
     const session = this.#session;
     const wasEstablished = this.established;
-    const { wheel, commits, counters, events, ends, options } = this.#engine;
+    const { wheel, commits, counters, events, ends, options } = this.engine;
     this.#state = "closing";
     wheel.cancel(this);
     commits.stopWaiting(this);
     this.#backlog = undefined;
     this.#account();
-    this.#output.finish();
+    this.output.finish();
     this.#stream.end();
     if (session === undefined || session.sink !== this) return;
     counters.clientsConnected--;
@@ -528,16 +384,16 @@ export class Connection extends Timed implements ByteReceiver, Client, CommitWai
     let held = this.#reader.bufferedBytes;
     if (this.closed) held = 0;
     else {
-      const output = this.#output.pendingBytes;
-      if (output > LARGE_PUBLISH_BYTES) held += output;
+      const output = this.output.pendingBytes;
+      if (output > COUNTED_OUTPUT_BYTES) held += output;
     }
     for (const chunk of this.#backlog ?? []) held += chunk.length;
-    this.#engine.memory.add(held - this.#heldBytes);
+    this.engine.memory.add(held - this.#heldBytes);
     this.#heldBytes = held;
   }
 
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
-    this.#engine.memory.add(bytes);
+    this.engine.memory.add(bytes);
   }
 }

@@ -4,16 +4,17 @@ import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
 import { Connection } from "./connection.ts";
 import { ChunkPool } from "./output-queue.ts";
+import type { PacketWriter, TurnEnd } from "./packet-writer.ts";
 
 /** All open connections: how many there are, and which have something to write at the end of this turn. */
-export class Connections {
+export class Connections implements TurnEnd {
   readonly #engine: Engine;
   readonly #open = new Set<Connection>();
   readonly #byAddress = new Map<string, number>();
   readonly #byListener = new Map<Listener, number>();
   readonly #limits = new Map<Listener, BrokerLimits>();
-  #dirty: Connection[] = [];
-  #flushing: Connection[] = [];
+  #dirty: PacketWriter[] = [];
+  #flushing: PacketWriter[] = [];
   readonly pool: ChunkPool = new ChunkPool();
   readonly #flush = (): void => this.#flushDirty();
 
@@ -71,7 +72,7 @@ export class Connections {
   }
 
   /** Has `connection.flush` called once all input of this turn has been read. */
-  flushLater(connection: Connection): void {
+  flushLater(connection: PacketWriter): void {
     if (this.#dirty.push(connection) === 1) this.#engine.options.clock.afterTurn(this.#flush);
   }
 

@@ -1,4 +1,4 @@
-import { ReasonCode, type UnsubscribePacket } from "@dunlin/protocol";
+import { ReasonCode, topicFilterProblem, type UnsubscribePacket } from "@dunlin/protocol";
 import type { Engine } from "../delivery/engine.ts";
 import type { Client } from "./client.ts";
 
@@ -17,6 +17,7 @@ export async function handleUnsubscribe(
 
 function unsubscribe(engine: Engine, client: Client, topicFilter: string): ReasonCode {
   const { session } = client;
+  if (topicFilterProblem(topicFilter) !== undefined) return ReasonCode.TopicFilterInvalid;
   if (!session.subscriptions.delete(topicFilter)) return ReasonCode.NoSubscriptionExisted;
   engine.router.unsubscribe(session, topicFilter);
   if (session.stored) engine.commits.putSubscription(session, topicFilter, null);

@@ -117,6 +117,14 @@ function describeError(error: Error): string {
       return "no such host";
     case "ABORT_ERR":
       return `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`;
+    case "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED":
+    case "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE":
+      return "the broker wants a client certificate; give one with --cert and --key";
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return `its certificate is not trusted (${cause.message}); name its authority with --cafile`;
     default:
       return cause.message;
   }

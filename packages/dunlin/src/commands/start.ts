@@ -6,6 +6,7 @@ import { parseOptions } from "../command-line/parse-options.ts";
 import type { ConfigPath } from "../config/config-path.ts";
 import type { Overlay } from "../config/overlay.ts";
 import type { Config } from "../config/schema.ts";
+import type { StartTextInput } from "../server/start-text.ts";
 
 const CONFIGURATION = "Configuration";
 
@@ -115,7 +116,38 @@ function overlays(values: StartValues): readonly Overlay[] {
     .map((name) => ({ path: paths[name], value: values[name], source: `--${name}` }));
 }
 
-async function serve(_config: Config, _isQuiet: boolean): Promise<ExitCode> {
-  invocation();
-  throw new CommandError(ExitCode.Failure, "the broker is not there yet");
+async function serve(config: Config, isQuiet: boolean): Promise<never> {
+  const [{ BrokerError }, { createServer }, { StopSignals, runUntilStopped }, { version }] =
+    await Promise.all([
+      import("@dunlin/broker"),
+      import("../server/create-server.ts"),
+      import("../server/run-broker.ts"),
+      import("../version.ts"),
+    ]);
+  // From here on a signal drains, even while the broker still starts.
+  const signals = new StopSignals();
+  let problem: string | undefined;
+  try {
+    const { broker, logger, flushLog } = await createServer(config);
+    process.on("exit", flushLog);
+    await broker.start();
+    const urls = broker.listeners.map((listener) => listener.url);
+    logger.info({ version: version(), listeners: urls, durability: config.durability }, "running");
+    if (!isQuiet) await printStartText({ version: version(), config, urls, invocation: invocation() });
+    problem = await runUntilStopped(broker, signals, logger);
+  } catch (error) {
+    if (error instanceof BrokerError)
+      throw new CommandError(ExitCode.Failure, error.message, { cause: error });
+    throw error;
+  }
+  if (problem !== undefined) process.stderr.write(`dunlin: ${problem}\n`);
+  // At once, also where something could not be stopped.
+  process.exit(problem === undefined ? ExitCode.Success : ExitCode.Failure);
+}
+
+async function printStartText(input: StartTextInput): Promise<void> {
+  const { startText } = await import("../server/start-text.ts");
+  // Whoever started us may not read it; the broker runs all the same.
+  process.stdout.on("error", () => undefined);
+  process.stdout.write(startText(input));
 }

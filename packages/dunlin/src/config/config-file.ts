@@ -8,8 +8,10 @@ export interface ConfigFile {
   /** As named on the command line. */
   readonly name: string;
   readonly content: Record<string, unknown>;
-  /** `dunlin.yaml:3:5`: where the value of `path` stands, or the nearest thing around it; `key`: its key. */
-  locate(path: ConfigPath, of: "key" | "value"): string;
+  /** Where the value of `path` stands, or else the nearest thing around it; `key`: where its key does. */
+  offsetOf(path: ConfigPath, of: "key" | "value"): number;
+  /** `dunlin.yaml:3:5`. */
+  position(offset: number): string;
 }
 
 /** Reads a YAML file; throws a CommandError with a line for each thing that makes it unreadable. */
@@ -37,7 +39,8 @@ export async function readConfigFile(name: string): Promise<ConfigFile> {
   return {
     name,
     content: (document.toJS() as Record<string, unknown> | null) ?? {},
-    locate: (path, of) => position(offsetOf(root, path, of)),
+    offsetOf: (path, of) => offsetOf(root, path, of),
+    position,
   };
 }
 

@@ -63,7 +63,7 @@ export const connectionLimitSpecs: Readonly<Record<keyof ConnectionLimits, Limit
   ),
   maximumInflight: count(
     1,
-    TWO_BYTES,
+    65_534,
     "QoS 1 and 2 messages sent to a client and not yet acknowledged, where its own Receive Maximum is not lower.",
   ),
   maximumOutputBytes: bytes(
@@ -84,8 +84,8 @@ export const brokerLimitSpecs: Readonly<Record<keyof BrokerLimits, LimitSpec>> =
   maximumTopicLength: bytes(1, TWO_BYTES, "Size of a Topic Name or Topic Filter."),
   maximumTopicLevels: count(1, TWO_BYTES, "Levels of a Topic Name or Topic Filter."),
   maximumSubscriptionsPerSession: count(1, UNBOUNDED, "Subscriptions of one session."),
-  maximumQueuedMessages: count(1, UNBOUNDED, "Messages of QoS 1 and 2 that wait for one session."),
-  maximumQueuedBytes: bytes(1, UNBOUNDED, "Bytes of messages of QoS 1 and 2 that wait for one session."),
+  maximumQueuedMessages: count(0, UNBOUNDED, "Messages of QoS 1 and 2 that wait for one session."),
+  maximumQueuedBytes: bytes(0, UNBOUNDED, "Bytes of messages of QoS 1 and 2 that wait for one session."),
   maximumInboundQoS2: count(1, TWO_BYTES, "QoS 2 Packet Identifiers of a client between PUBLISH and PUBREL."),
   maximumRetainedMessages: count(0, UNBOUNDED, "Retained messages."),
   maximumRetainedBytes: bytes(0, UNBOUNDED, "Bytes of all retained messages together."),

@@ -29,20 +29,20 @@ export async function loadConfig(request: ConfigRequest): Promise<Config> {
   const tree = structuredClone(file?.content ?? {});
   for (const overlay of overlays) applyOverlay(tree, overlay);
 
-  const lines = [...environment.problems];
-  const describe = (issue: ConfigIssue): string => describeIssue(issue, overlays, file);
+  const fail = (issues: readonly ConfigIssue[]): never => {
+    throw new CommandError(ExitCode.Failure, [
+      ...environment.problems,
+      ...describeIssues(issues, overlays, file),
+    ]);
+  };
   const parsed = configSchema.safeParse(tree);
-  if (!parsed.success) {
-    lines.push(...parsed.error.issues.flatMap((issue) => configIssues(issue, tree)).map(describe));
-    throw new CommandError(ExitCode.Failure, lines);
-  }
+  if (!parsed.success) return fail(parsed.error.issues.flatMap((issue) => configIssues(issue, tree)));
   const config = resolvePaths(parsed.data, (path) => {
     const isFromFile = file !== undefined && sourceOf(path, overlays) === undefined;
     return isFromFile ? dirname(resolve(file.name)) : process.cwd();
   });
-  lines.push(...(await checkConfig(config)).map(describe));
-  if (lines.length > 0) throw new CommandError(ExitCode.Failure, lines);
-  return config;
+  const issues = await checkConfig(config);
+  return issues.length + environment.problems.length > 0 ? fail(issues) : config;
 }
 
 async function readFile(name: string): Promise<ConfigFile> {
@@ -50,15 +50,23 @@ async function readFile(name: string): Promise<ConfigFile> {
   return readConfigFile(name);
 }
 
-function describeIssue(
-  issue: ConfigIssue,
+/** A line for each: first what the file does not say, then in the order of the file. */
+function describeIssues(
+  issues: readonly ConfigIssue[],
   overlays: readonly Overlay[],
   file: ConfigFile | undefined,
-): string {
-  const source =
-    sourceOf(issue.path, overlays) ?? file?.locate(issue.path, issue.unknownKey ? "key" : "value");
-  const subject = [source, formatPath(issue.path)].filter((part) => part !== undefined && part !== "");
-  return `${subject.join(": ")}: ${issue.text}`;
+): readonly string[] {
+  const located = issues.map((issue) => {
+    const overlay = sourceOf(issue.path, overlays);
+    const isInFile = overlay === undefined && file !== undefined;
+    const offset = isInFile ? file.offsetOf(issue.path, issue.unknownKey ? "key" : "value") : -1;
+    const source = isInFile ? file.position(offset) : overlay;
+    const parts = [source, formatPath(issue.path), issue.text].filter(
+      (part) => part !== undefined && part !== "",
+    );
+    return { offset, line: parts.join(": ") };
+  });
+  return located.sort((left, right) => left.offset - right.offset).map(({ line }) => line);
 }
 
 /** The overlay that set `path` or something around it; the last one wins. */

@@ -4,8 +4,8 @@ import { configSchema } from "./schema.ts";
 
 /** The schema itself, without the wrappers that give a default, make it optional or transform its value. */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
-    return unwrap(schema.def.innerType);
+  for (const wrapper of [z.ZodDefault, z.ZodPrefault, z.ZodOptional, z.ZodExactOptional]) {
+    if (schema instanceof wrapper) return unwrap(schema.def.innerType);
   }
   return schema instanceof z.ZodPipe ? unwrap(schema.def.in) : schema;
 }

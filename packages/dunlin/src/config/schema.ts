@@ -25,9 +25,8 @@ export const configSchema = z
       .boolean()
       .exactOptional()
       .describe(
-        "Whether clients may connect without credentials. Default: only where the listener is out of reach from " +
-          "other machines (127.0.0.1, ::1, localhost, Unix sockets) or requires client certificates; any other " +
-          "listener needs `true` written out.",
+        "Whether clients may connect without credentials. Default: only to listeners that other machines do not " +
+          "reach, or that require client certificates.",
       ),
     limits: limitsSchema.prefault({}).describe("What clients may use at most."),
     sysIntervalSeconds: z

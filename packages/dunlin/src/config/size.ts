@@ -18,9 +18,8 @@ export function sizeSchema(minimum: number, maximum: number): z.ZodType<number, 
   return z
     .union([z.int(), z.string().regex(FORM, { error })], { error })
     .transform((size) => (typeof size === "number" ? size : sizeInBytes(size)))
-    .refine((size) => size >= minimum && size <= maximum, {
-      error: `must be from ${formatSize(minimum)} to ${formatSize(maximum)}`,
-    });
+    .refine((size) => size >= minimum, { error: `must be at least ${formatSize(minimum)}` })
+    .refine((size) => size <= maximum, { error: `must be at most ${formatSize(maximum)}` });
 }
 
 function sizeInBytes(text: string): number {

@@ -1,4 +1,3 @@
-import type { Listener } from "@dunlin/broker";
 import { authenticatesClients, isLocal } from "../config/exposure.ts";
 import type { ListenerConfig } from "../config/listener-schema.ts";
 import type { Config } from "../config/schema.ts";
@@ -12,15 +11,14 @@ const DURABILITY: Readonly<Record<Config["durability"], string>> = {
 export interface StartTextInput {
   readonly version: string;
   readonly config: Config;
-  /** Started, in the order of the configuration. */
-  readonly listeners: readonly Listener[];
+  /** Of the listeners, in the order of the configuration. */
+  readonly urls: readonly string[];
   /** How the user calls this program, e.g. "npx dunlin". */
   readonly invocation: string;
 }
 
 /** What is printed once the broker runs: where it listens, what it keeps, how to try it, how to open it safely. */
-export function startText({ version, config, listeners, invocation }: StartTextInput): string {
-  const urls = listeners.map((listener) => listener.url);
+export function startText({ version, config, urls, invocation }: StartTextInput): string {
   const width = Math.max(...urls.map((url) => url.length));
   const listening = urls.map((url, index) => {
     const label = index === 0 ? "Listening" : "";
@@ -50,15 +48,12 @@ function whoGetsIn(listener: ListenerConfig): string {
 
 function tryIt(url: string, invocation: string): string[] {
   const where = clientOptions(new URL(url));
-  const commands = [`sub${where} -t 'demo/#' -v`, `pub${where} -t demo/hello -m "hello, world"`];
-  const lines = commands.map((command) => `  ${invocation} ${command}`);
   // mosquitto_sub before 2.1 speaks no WebSocket.
-  const isForMosquitto = !url.startsWith("ws");
-  const mosquitto = commands.map((command) => `mosquitto_${command}`);
+  const alternative = url.startsWith("ws") ? "" : " (mosquitto_sub and mosquitto_pub take the same options)";
   return [
-    "Try it, in two terminals:",
-    ...lines,
-    ...(isForMosquitto ? [`or with Mosquitto's clients: ${mosquitto[0]}`, `  ${mosquitto[1]}`] : []),
+    `Try it, in two terminals${alternative}:`,
+    `  ${invocation} sub${where} -t 'demo/#' -v`,
+    `  ${invocation} pub${where} -t demo/hello -m "hello, world"`,
   ];
 }
 

@@ -54,7 +54,9 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   }
   const properties =
     client.protocolVersion === 5 ? connackProperties(engine, client, admission, keepAliveSeconds) : {};
-  client.send({ type: "CONNACK", sessionPresent: present, reasonCode: ReasonCode.Success, properties });
+  // In MQTT 3.1 the byte of Session Present is reserved.
+  const sessionPresent = present && client.protocolVersion > 3;
+  client.send({ type: "CONNACK", sessionPresent, reasonCode: ReasonCode.Success, properties });
   if (client.closed) return;
   client.accepted();
   engine.events.emit("clientConnected", { client: identity, sessionPresent: present });

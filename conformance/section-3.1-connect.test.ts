@@ -94,7 +94,11 @@ describe("3.1 CONNECT", () => {
     await first.disconnect();
     const publisher = await broker.connect();
     await publisher.publish({ topicName, payload: "while away", qos: 1 });
-    const { client: second, connack } = await broker.connectFully({ clientId, properties, cleanStart: false });
+    const { client: second, connack } = await broker.connectFully({
+      clientId,
+      properties,
+      cleanStart: false,
+    });
     expect(connack.sessionPresent).toBe(true);
     expect(await second.receive()).toMatchObject({ topicName, payload: "while away", qos: 1, dup: false });
     await publisher.publish({ topicName, payload: "back", qos: 1 });
@@ -173,7 +177,11 @@ describe("3.1 CONNECT", () => {
     const properties = { sessionExpiryInterval: 100 };
     const first = await broker.connect({ clientId, properties });
     await first.subscribe(topicName);
-    const { client: second, connack } = await broker.connectFully({ clientId, cleanStart: false, properties });
+    const { client: second, connack } = await broker.connectFully({
+      clientId,
+      cleanStart: false,
+      properties,
+    });
     await first.expectDisconnect(0x8e);
     expect(connack.sessionPresent).toBe(true);
     second.send(publish({ topicName, payload: "mine" }));

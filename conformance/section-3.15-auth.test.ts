@@ -1,5 +1,4 @@
 import type { AuthenticationMethod, AuthenticationStep } from "@dunlin/broker";
-import { ReasonCode } from "@dunlin/protocol";
 import { describe, expect, it } from "vitest";
 import { foreignCommand } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
@@ -28,7 +27,7 @@ const riddle: AuthenticationMethod = {
         if (answer === "pass") return { outcome: "accepted", data: text("welcome") };
         const wanted = [undefined, "one", "two"][round];
         const wrong = answer === "never" || (wanted !== undefined && answer !== wanted);
-        if (wrong) return { outcome: "refused", reasonCode: ReasonCode.NotAuthorized, reasonString: "wrong" };
+        if (wrong) return { outcome: "refused", reasonCode: notAuthorized, reasonString: "wrong" };
         round += 1;
         if (round === 3) return { outcome: "accepted", data: text("welcome"), userName: "solver" };
         return { outcome: "continue", data: text(`question ${round}`) };

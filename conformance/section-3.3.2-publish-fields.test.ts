@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { useBroker } from "./harness/broker-under-test.ts";
 import { foreignCommand } from "./harness/broker-process.ts";
+import { useBroker } from "./harness/broker-under-test.ts";
 import { bytes, hex, packet, publish } from "./harness/wire-writer.ts";
 
 const malformed = 0x81;
@@ -214,14 +214,17 @@ describe("3.3.2 PUBLISH variable header", () => {
     await client.expectDisconnect(malformed);
   });
 
-  it.skipIf(foreignCommand)("MQTT-3.3.2-4 a payload that is said to be UTF-8 and is not is refused", async () => {
-    const properties = { payloadFormatIndicator: 1 };
-    const client = await broker.connect();
-    client.send(publish({ topicName: "a", payload: hex("ff"), qos: 1, packetIdentifier: 1, properties }));
-    expect((await client.expect("PUBACK")).reasonCode).toBe(0x99);
-    client.send(publish({ topicName: "a", payload: hex("ff"), qos: 2, packetIdentifier: 2, properties }));
-    expect((await client.expect("PUBREC")).reasonCode).toBe(0x99);
-  });
+  it.skipIf(foreignCommand)(
+    "MQTT-3.3.2-4 a payload that is said to be UTF-8 and is not is refused",
+    async () => {
+      const properties = { payloadFormatIndicator: 1 };
+      const client = await broker.connect();
+      client.send(publish({ topicName: "a", payload: hex("ff"), qos: 1, packetIdentifier: 1, properties }));
+      expect((await client.expect("PUBACK")).reasonCode).toBe(0x99);
+      client.send(publish({ topicName: "a", payload: hex("ff"), qos: 2, packetIdentifier: 2, properties }));
+      expect((await client.expect("PUBREC")).reasonCode).toBe(0x99);
+    },
+  );
 });
 
 describe.concurrent("3.3.2.3.3 Message Expiry Interval", () => {
@@ -238,7 +241,12 @@ describe.concurrent("3.3.2.3.3 Message Expiry Interval", () => {
     for (const qos of [1, 2]) {
       await publisher.publish({ topicName, payload: "x", qos, properties: { messageExpiryInterval: 1 } });
     }
-    await publisher.publish({ topicName, payload: "stays", qos: 1, properties: { messageExpiryInterval: 60 } });
+    await publisher.publish({
+      topicName,
+      payload: "stays",
+      qos: 1,
+      properties: { messageExpiryInterval: 60 },
+    });
     await publisher.expectNothing(2100);
     const second = await broker.connect({ clientId, cleanStart: false, properties: session });
     expect((await second.receive()).payload).toBe("stays");

@@ -133,7 +133,11 @@ describe("3.3.4 PUBLISH actions", () => {
     const publisher = await broker.connect();
     for (let count = 0; count < 3; count++) await publisher.publish({ topicName, qos: 1 });
     await client.expect("PUBLISH");
-    client.send(pingreq(), subscribe(9, [["b", 0]]), publish({ topicName: "c", qos: 1, packetIdentifier: 4 }));
+    client.send(
+      pingreq(),
+      subscribe(9, [["b", 0]]),
+      publish({ topicName: "c", qos: 1, packetIdentifier: 4 }),
+    );
     expect((await client.collect()).map((packet) => packet.type).sort()).toEqual([
       "PINGRESP",
       "PUBACK",

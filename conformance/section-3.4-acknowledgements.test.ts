@@ -1,4 +1,3 @@
-import { ReasonCode } from "@dunlin/protocol";
 import { describe, expect, it } from "vitest";
 import { foreignCommand } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
@@ -6,6 +5,8 @@ import { embeddedBroker } from "./harness/embedded-broker.ts";
 import type { RawClient } from "./harness/raw-client.ts";
 import type { ServerPacket } from "./harness/wire-reader.ts";
 import { bytes, hex, packet, puback, pubcomp, publish, pubrec, pubrel, u16 } from "./harness/wire-writer.ts";
+
+const quotaExceeded = 0x97;
 
 const packetIdentifierNotFound = 0x92;
 
@@ -124,7 +125,7 @@ describe.skipIf(foreignCommand)("3.4 to 3.7 reasons and the client's Maximum Pac
         {
           intercept: ({ topicName }) =>
             topicName === "refused"
-              ? { action: "reject", reasonCode: ReasonCode.QuotaExceeded, reasonString }
+              ? { action: "reject", reasonCode: quotaExceeded, reasonString }
               : { action: "pass" },
         },
       ],

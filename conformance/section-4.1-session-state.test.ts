@@ -1,16 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { useBroker } from "./harness/broker-under-test.ts";
 import type { RawClient } from "./harness/raw-client.ts";
-import {
-  hex,
-  pingreq,
-  puback,
-  pubcomp,
-  publish,
-  pubrec,
-  pubrel,
-  subscribe,
-} from "./harness/wire-writer.ts";
+import type { ServerPacket } from "./harness/wire-reader.ts";
+import { hex, pingreq, puback, pubcomp, publish, pubrec, pubrel, subscribe } from "./harness/wire-writer.ts";
 
 const session = { sessionExpiryInterval: 100 };
 
@@ -49,7 +41,7 @@ describe("4.1 to 4.4 session state and redelivery", () => {
     for (const [index, qos] of [1, 2, 2, 1].entries()) {
       await publisher.publish({ topicName, qos, payload: String(index) });
     }
-    const sent = [];
+    const sent: ServerPacket[] = [];
     for (let count = 0; count < 4; count++) sent.push(await first.expect("PUBLISH"));
     const released = sent[1]!.packetIdentifier;
     first.send(pubrec(released));
@@ -111,7 +103,8 @@ describe("4.1 to 4.4 session state and redelivery", () => {
     for (const qos of [1, 2]) await publisher.publish({ topicName, qos, payload: `qos ${qos}` });
     const receivers = [connected, ...(await Promise.all(clientIds.map(back)))];
     for (const receiver of receivers) {
-      for (const qos of [1, 2]) expect(await receiver.receive()).toMatchObject({ qos, payload: `qos ${qos}` });
+      for (const qos of [1, 2])
+        expect(await receiver.receive()).toMatchObject({ qos, payload: `qos ${qos}` });
       await receiver.fence();
     }
   });

@@ -64,7 +64,8 @@ export class BrokerUnderTest {
     const client = await this.open(fields.version);
     client.send(connect({ clientId: this.name("client"), ...fields }));
     const connack = await client.expect("CONNACK");
-    if (connack.reasonCode !== 0) throw new Error(`CONNACK refuses with 0x${connack.reasonCode.toString(16)}`);
+    if (connack.reasonCode !== 0)
+      throw new Error(`CONNACK refuses with 0x${connack.reasonCode.toString(16)}`);
     return { client, connack };
   }
 

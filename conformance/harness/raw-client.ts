@@ -1,6 +1,12 @@
 import type { Duplex } from "node:stream";
 import { foreignCommand } from "./broker-process.ts";
-import { emptyPacket, packetLength, readServerPacket, type ServerPacket, type ServerPacketType } from "./wire-reader.ts";
+import {
+  emptyPacket,
+  packetLength,
+  readServerPacket,
+  type ServerPacket,
+  type ServerPacketType,
+} from "./wire-reader.ts";
 import {
   disconnect,
   type FilterAndOptions,
@@ -157,7 +163,8 @@ export class RawClient {
   async expectRejected(...reasonCodes: number[]): Promise<void> {
     const answers = await this.collect(answerTimeoutMs);
     const wrong = answers.find((one) => one.type !== "CONNACK" || !reasonCodes.includes(one.reasonCode));
-    if (wrong !== undefined) throw new Error(`expected a refusal or a close, got ${describeHappening(wrong)}`);
+    if (wrong !== undefined)
+      throw new Error(`expected a refusal or a close, got ${describeHappening(wrong)}`);
     await this.expectClosed();
   }
 
@@ -197,22 +204,24 @@ export class RawClient {
   ): Promise<ServerPacket> {
     const list: readonly FilterAndOptions[] = typeof filters === "string" ? [[filters, 2]] : filters;
     this.send(subscribe(this.nextPacketIdentifier(), list, properties, this.#version));
-    return this.#expectSuback();
+    // Messages of the subscription may come before its SUBACK [MQTT 5.0, 3.8.4].
+    return this.#expectAmongMessages("SUBACK");
   }
 
-  /** SUBACK; messages that come before it, which is allowed [MQTT 5.0, 3.8.4], stay to be received. */
-  async #expectSuback(): Promise<ServerPacket> {
-    const early: ServerPacket[] = [];
-    let next = await this.#next(answerTimeoutMs);
-    while (typeof next !== "string" && next.type === "PUBLISH") {
-      early.push(next);
-      next = await this.#next(answerTimeoutMs);
+  /** The next packet but PUBLISH; messages that come before it stay to be received. */
+  async #expectAmongMessages(type: ServerPacketType): Promise<ServerPacket> {
+    const messages: ServerPacket[] = [];
+    for (;;) {
+      const next = await this.#next(answerTimeoutMs);
+      if (typeof next === "string" || (next.type !== type && next.type !== "PUBLISH")) {
+        throw new Error(`expected ${type}, got ${describeHappening(next)}`);
+      }
+      if (next.type === type) {
+        this.#packets.unshift(...messages);
+        return next;
+      }
+      messages.push(next);
     }
-    if (typeof next === "string" || next.type !== "SUBACK") {
-      throw new Error(`expected SUBACK, got ${describeHappening(next)}`);
-    }
-    this.#packets.unshift(...early);
-    return next;
   }
 
   async unsubscribe(...filters: string[]): Promise<ServerPacket> {
@@ -242,7 +251,7 @@ export class RawClient {
     if (message.qos === 1) this.send(puback(message.packetIdentifier));
     if (message.qos === 2) {
       this.send(pubrec(message.packetIdentifier));
-      const release = await this.expect("PUBREL");
+      const release = await this.#expectAmongMessages("PUBREL");
       if (release.packetIdentifier !== message.packetIdentifier) {
         throw new Error(`PUBREL is for ${release.packetIdentifier} instead of ${message.packetIdentifier}`);
       }

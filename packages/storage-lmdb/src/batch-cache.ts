@@ -1,6 +1,9 @@
 import type { BodyBatch } from "./body-batch.ts";
 
-/** The batches that were written or read last, so that a reader close behind does not go to LMDB. */
+/**
+ * The batches that were read last, for readers that take a few messages at a time. Not those that were written:
+ * LMDB has them in memory anyway, and kept here they would only become garbage that lives long.
+ */
 export class BatchCache {
   readonly #maximumBytes: number;
   readonly #batches = new Map<number, BodyBatch>();

@@ -72,7 +72,6 @@ export class GroupPlan {
       memory.references.add(batchNumber, change);
       if (memory.references.count(batchNumber) === 0) memory.cache.delete(batchNumber);
     }
-    for (const { batchNumber, batch } of this.#bodies.batches) memory.cache.put(batchNumber, batch);
     for (const sessionNumber of this.#erasing) memory.erasing.add(sessionNumber);
     for (const sessionNumber of this.#erased) memory.erasing.delete(sessionNumber);
   }

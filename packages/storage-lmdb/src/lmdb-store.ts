@@ -22,14 +22,14 @@ export interface LmdbStoreOptions {
   readonly durability?: "disk" | "os";
   /** Address space in bytes to reserve for the data file; it may grow beyond. Default 16 GiB. */
   readonly mapSizeBytes?: number;
-  /** Memory in bytes for the message batches that were written or read last. Default 8 MiB. */
+  /** Memory in bytes for the message batches that were read last. Default 2 MiB. */
   readonly cacheBytes?: number;
   /** Default: silent. */
   readonly logger?: Logger;
 }
 
 const defaultMapSizeBytes = 16 * 2 ** 30;
-const defaultCacheBytes = 8 * 2 ** 20;
+const defaultCacheBytes = 2 * 2 ** 20;
 /** Damaged parts that are logged between `open` and `close`. */
 const maximumDamageReports = 1000;
 

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 
 const firstChunkSize = 4 * 1024;
-const chunkSize = 64 * 1024;
+const chunkSize = 16 * 1024;
 /** A record begins with the CRC-32 of its key and of all that follows. */
 export const checksumSize = 4;
 

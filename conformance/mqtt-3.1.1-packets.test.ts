@@ -63,7 +63,7 @@ describe("MQTT 3.1.1: the other packets", () => {
       [`${stem}/#`, 1],
     ]);
     await (await broker.connect({ version })).publish({ topicName: `${stem}/a`, qos: 2 });
-    const messages = await client.collect();
+    const messages = await client.collect(1);
     expect(Math.max(...messages.map((message) => message.qos))).toBe(1);
   });
 
@@ -149,12 +149,12 @@ describe("MQTT 3.1.1: the other packets", () => {
     await first.subscribe([[topicName, 2]]);
     const publisher = await broker.connect({ version });
     for (const qos of [1, 2, 2]) await publisher.publish({ topicName, qos });
-    const [one, two, three] = await first.collect();
+    const [one, two, three] = await first.collect(3);
     first.send(pubrec(three!.packetIdentifier));
     await first.expect("PUBREL");
     await first.disconnect();
     const second = await broker.connect(fields);
-    const packets = await second.collect();
+    const packets = await second.collect(3);
     const publishes = packets.filter((one) => one.type === "PUBLISH");
     expect(publishes.map((message) => [message.packetIdentifier, message.dup])).toEqual([
       [one!.packetIdentifier, true],

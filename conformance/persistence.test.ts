@@ -95,7 +95,7 @@ describe.skipIf(foreignCommand)("what is acknowledged outlives the process", () 
     await first.expect("PUBREL");
     await killAndRestart();
     const second = await broker.connect({ clientId: "reader", cleanStart: false, properties: session });
-    const packets = await second.collect();
+    const packets = await second.collect(2);
     expect(packets.filter((packet) => packet.type === "PUBREL")).toMatchObject([
       { packetIdentifier: one.packetIdentifier },
     ]);

@@ -138,7 +138,7 @@ describe("2 packet format", () => {
     const client = await broker.connect();
     await client.subscribe([[topicName, 0]]);
     client.send(publish({ topicName, payload: "x", qos: 1, packetIdentifier: 7 }));
-    const received = (await client.collect()).find((one) => one.type === "PUBLISH");
+    const received = (await client.collect(2)).find((one) => one.type === "PUBLISH");
     expect(received?.bytes).toEqual(publish({ topicName, payload: "x" }));
   });
 
@@ -166,7 +166,7 @@ describe("2 packet format", () => {
     await subscriber.subscribe(topicName);
     const publisher = await broker.connect();
     for (const qos of [1, 2, 1, 2, 1]) await publisher.publish({ topicName, qos });
-    const messages = await subscriber.collect();
+    const messages = await subscriber.collect(5);
     expect(messages.map((message) => [message.type, message.qos])).toEqual([
       ["PUBLISH", 1],
       ["PUBLISH", 2],

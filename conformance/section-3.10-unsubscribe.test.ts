@@ -52,7 +52,7 @@ describe("3.10 UNSUBSCRIBE and 3.11 UNSUBACK", () => {
     expect((await client.unsubscribe(...near)).reasonCodes).toEqual(near.map(() => noSubscriptionExisted));
     await publisher.publish({ topicName: `${stem}/a` });
     await client.receive();
-    await client.collect();
+    await client.collect(0);
     expect((await client.unsubscribe(...filters)).reasonCodes).toEqual([0, 0, 0]);
     await publisher.publish({ topicName: `${stem}/a` });
     await client.expectNothing();

@@ -30,9 +30,8 @@ describe("3.14 DISCONNECT", () => {
     ]) {
       const client = await broker.open();
       client.send(first);
-      const packets = await client.collect(5_000);
+      const packets = await client.collectToClose();
       expect(packets.map((one) => one.type)).not.toContain("DISCONNECT");
-      await client.expectClosed();
     }
   });
 
@@ -107,7 +106,7 @@ describe("3.14 DISCONNECT", () => {
       publish({ topicName, payload: "after" }),
       pingreq(),
     );
-    const packets = await client.collect(5_000);
+    const packets = await client.collectToClose();
     expect(packets.map((one) => one.payload || one.type)).toEqual(["before", "DISCONNECT"]);
   });
 

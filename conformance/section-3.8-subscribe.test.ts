@@ -112,7 +112,7 @@ describe("3.8 SUBSCRIBE and 3.9 SUBACK", () => {
       publisher.send(publish({ topicName, payload: String(count), qos: 1, packetIdentifier: count + 1 }));
       if (count % 4 === 0) client.send(subscribe(100 + count, [[topicName, 1]]));
     }
-    const found = await client.collect();
+    const found = await client.collect(18);
     const messages = found.filter((one) => one.type === "PUBLISH");
     expect(messages.filter((one) => !one.retain).map((one) => one.payload)).toEqual(live);
     expect(messages.filter((one) => one.retain)).toHaveLength(3);

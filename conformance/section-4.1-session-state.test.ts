@@ -28,7 +28,7 @@ describe("4.1 to 4.4 session state and redelivery", () => {
     ]);
     for (const byte of stream) client.send(Buffer.from([byte]));
     await client.expect("SUBACK");
-    const types = [await client.collect()].flat().map((packet) => packet.type);
+    const types = (await client.collect(3)).map((packet) => packet.type);
     expect(types.sort()).toEqual(["PINGRESP", "PUBACK", "PUBLISH"]);
   });
 
@@ -48,7 +48,7 @@ describe("4.1 to 4.4 session state and redelivery", () => {
     await first.expect("PUBREL");
     await first.disconnect();
     const second = await back(clientId);
-    const again = await second.collect();
+    const again = await second.collect(4);
     const publishes = again.filter((packet) => packet.type === "PUBLISH");
     expect(publishes.map((packet) => [packet.payload, packet.packetIdentifier, packet.dup])).toEqual(
       [0, 2, 3].map((index) => [String(index), sent[index]!.packetIdentifier, true]),

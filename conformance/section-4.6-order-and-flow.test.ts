@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { useBroker } from "./harness/broker-under-test.ts";
 import type { ServerPacket } from "./harness/wire-reader.ts";
-import { pingreq, puback, pubcomp, publish, pubrec, subscribe } from "./harness/wire-writer.ts";
+import { disconnect, pingreq, puback, pubcomp, publish, pubrec, subscribe } from "./harness/wire-writer.ts";
 
 const session = { sessionExpiryInterval: 100 };
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
@@ -26,7 +26,7 @@ describe("4.6 message order", () => {
     await first.disconnect();
     await publisher.publish({ topicName, payload: "10", qos: 1 });
     const second = await broker.connect({ clientId, cleanStart: false, properties: session });
-    const again = await second.collect();
+    const again = await second.collect(10);
     expect(again.map((message) => message.payload)).toEqual(numbers(11).filter((one) => one !== "4"));
     expect(again.map((message) => message.dup)).toEqual([...Array(9).fill(true), false]);
   });
@@ -102,12 +102,12 @@ describe("4.6 message order", () => {
     };
     await publishFrom(0, 10);
     for (const payload of numbers(5)) expect((await first.receive()).payload).toBe(payload);
-    await first.fence().catch(() => undefined);
-    await first.disconnect().catch(() => undefined);
+    first.send(disconnect());
+    await first.collectToClose();
     await publishFrom(10, 20);
     const second = await broker.connect({ clientId, cleanStart: false, properties: session });
     const received: number[] = [];
-    for (const message of await second.collect()) received.push(Number(message.payload));
+    for (const message of await second.collect(15)) received.push(Number(message.payload));
     await publishFrom(20, 22);
     received.push(Number((await second.expect("PUBLISH")).payload));
     received.push(Number((await second.expect("PUBLISH")).payload));
@@ -125,7 +125,7 @@ describe("4.9 flow control", () => {
       await client.subscribe(topicName);
       const publisher = await broker.connect();
       for (let count = 0; count < 6; count++) await publisher.publish({ topicName, qos: 1 });
-      expect(await client.collect()).toHaveLength(receiveMaximum);
+      expect(await client.collect(receiveMaximum)).toHaveLength(receiveMaximum);
     }
   });
 
@@ -160,13 +160,13 @@ describe("4.9 flow control", () => {
     await first.subscribe(topicName);
     const publisher = await broker.connect();
     for (let count = 0; count < 4; count++) await publisher.publish({ topicName, qos: 1 });
-    expect(await first.collect()).toHaveLength(2);
+    expect(await first.collect(2)).toHaveLength(2);
     await first.disconnect();
     const second = await broker.connect({ ...fields, cleanStart: false });
-    const messages = await second.collect();
+    const messages = await second.collect(2);
     expect(messages.map((message) => message.dup)).toEqual([true, true]);
     second.send(...messages.map((message) => puback(message.packetIdentifier)));
-    expect((await second.collect()).map((message) => message.dup)).toEqual([false, false]);
+    expect((await second.collect(2)).map((message) => message.dup)).toEqual([false, false]);
   });
 
   it("MQTT-4.9.0-3 with no quota left the server goes on answering", async () => {
@@ -181,7 +181,7 @@ describe("4.9 flow control", () => {
       subscribe(10, [["another", 0]]),
       pingreq(),
     );
-    const types = (await client.collect()).map((packet) => packet.type);
+    const types = (await client.collect(3)).map((packet) => packet.type);
     expect(types.sort()).toEqual(["PINGRESP", "PUBREC", "SUBACK"]);
   });
 });

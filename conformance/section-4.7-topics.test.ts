@@ -15,7 +15,7 @@ describe("4.7 Topic Names and Topic Filters", () => {
   async function expectFilterRefused(filter: string): Promise<void> {
     const client = await broker.connect();
     client.send(subscribe(1, [[filter, 0]]));
-    const [answer] = await client.collect();
+    const [answer] = await client.collect(1);
     if (answer?.type === "SUBACK") expect(answer.reasonCodes).toEqual([topicFilterInvalid]);
     else {
       expect(answer?.type ?? "DISCONNECT").toBe("DISCONNECT");
@@ -126,7 +126,7 @@ describe("4.7 Topic Names and Topic Filters", () => {
     await expectFilterRefused("");
     const client = await broker.connect();
     client.send(unsubscribe(1, [""]));
-    const [answer] = await client.collect();
+    const [answer] = await client.collect(1);
     if (answer?.type === "UNSUBACK") expect(answer.reasonCodes).toEqual([topicFilterInvalid]);
     else expect(answer?.type ?? "DISCONNECT").toBe("DISCONNECT");
     for (const topicName of ["/", " ", "//"]) expect(await matches(topicName, topicName)).toBe(true);

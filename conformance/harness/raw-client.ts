@@ -129,14 +129,21 @@ export class RawClient {
     return happening;
   }
 
-  /** Packets of any type until the connection closes or `withinMs` of silence pass. */
-  async collect(withinMs: number = quietMs): Promise<ServerPacket[]> {
+  /** Packets of any type: at least so many, and all that follow until the broker is silent or closes. */
+  async collect(atLeast: number): Promise<ServerPacket[]> {
     const found: ServerPacket[] = [];
     for (;;) {
-      const happening = await this.#next(withinMs);
+      const happening = await this.#next(found.length < atLeast ? answerTimeoutMs : quietMs);
       if (typeof happening === "string") return found;
       found.push(happening);
     }
+  }
+
+  /** All packets that come before the close. */
+  async collectToClose(): Promise<ServerPacket[]> {
+    const found = await this.collect(Number.POSITIVE_INFINITY);
+    await this.expectClosed();
+    return found;
   }
 
   /** The broker closes the connection and sends nothing before. */
@@ -161,11 +168,10 @@ export class RawClient {
 
   /** The close, with or without a CONNACK of this Reason Code before: where the specification leaves that open. */
   async expectRejected(...reasonCodes: number[]): Promise<void> {
-    const answers = await this.collect(answerTimeoutMs);
+    const answers = await this.collectToClose();
     const wrong = answers.find((one) => one.type !== "CONNACK" || !reasonCodes.includes(one.reasonCode));
     if (wrong !== undefined)
       throw new Error(`expected a refusal or a close, got ${describeHappening(wrong)}`);
-    await this.expectClosed();
   }
 
   async #expectFinal(type: ServerPacketType, codes: number[], withinMs: number): Promise<ServerPacket> {

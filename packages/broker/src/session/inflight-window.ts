@@ -137,7 +137,9 @@ export class InflightWindow {
   saved(): { acknowledged: number[]; released: number[] } {
     const acknowledged: number[] = [];
     const released: number[] = [];
-    for (let sequence = this.first; sequence < this.sentBefore; sequence++) {
+    // After a crash all that is queued may have been sent: beyond the ring it has no state of its own.
+    const end = Math.min(this.sentBefore, this.first + this.#ring.length);
+    for (let sequence = this.first; sequence < end; sequence++) {
       const state = this.#get(sequence);
       if (state === DONE) acknowledged.push(sequence);
       else if (state === AWAITING_PUBCOMP) released.push(sequence);

@@ -78,6 +78,9 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   get connect(): ConnectPacket {
     return this.#connect!;
   }
+  get authenticationMethod(): string | undefined {
+    return this.#connect?.properties.authenticationMethod;
+  }
   get session(): Session {
     return this.#session!;
   }
@@ -235,6 +238,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   accepted(): void {
     this.#state = "established";
+    // Secrets and a will's payload are not kept; only another authentication would ask for them again.
+    if (this.authenticationMethod === undefined) this.#connect = undefined;
     this.#reader.maximumPacketSize = this.limits.maximumPacketSize;
     this.engine.wheel.cancel(this);
     this.#scheduleKeepAlive();

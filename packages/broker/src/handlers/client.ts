@@ -42,8 +42,9 @@ export interface Client extends PacketSink {
   /** Valid once CONNECT has been accepted, as `identity` is. */
   readonly session: Session;
   readonly identity: ClientIdentity;
-  /** The CONNECT that is being answered, or was accepted. */
+  /** The CONNECT that is being answered; afterwards only with an Authentication Method. */
   readonly connect: ConnectPacket;
+  readonly authenticationMethod: string | undefined;
   /** Topics by alias, as set by the client [MQTT-3.3.2-12]. */
   readonly inboundAliases: Map<number, Topic<Session>>;
   authentication: RunningAuthentication | undefined;

@@ -91,7 +91,7 @@ async function subscribe(
   };
   // Replaces the one with the same Topic Filter [MQTT-3.8.4-3].
   const existed = engine.router.subscribe(session, subscription) !== undefined;
-  session.subscriptions.set(topicFilter, subscription);
+  session.setSubscription(subscription);
   if (session.stored) engine.commits.putSubscription(session, topicFilter, subscription);
   engine.events.emit("subscribed", { client: client.identity, subscription });
   for (const service of engine.options.systemTopicServices) {

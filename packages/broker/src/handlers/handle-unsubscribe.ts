@@ -18,7 +18,7 @@ export async function handleUnsubscribe(
 function unsubscribe(engine: Engine, client: Client, topicFilter: string): ReasonCode {
   const { session } = client;
   if (topicFilterProblem(topicFilter) !== undefined) return ReasonCode.TopicFilterInvalid;
-  if (!session.subscriptions.delete(topicFilter)) return ReasonCode.NoSubscriptionExisted;
+  if (!session.deleteSubscription(topicFilter)) return ReasonCode.NoSubscriptionExisted;
   engine.router.unsubscribe(session, topicFilter);
   if (session.stored) engine.commits.putSubscription(session, topicFilter, null);
   engine.events.emit("unsubscribed", { client: client.identity, topicFilter });

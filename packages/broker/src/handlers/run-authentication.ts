@@ -26,7 +26,7 @@ export async function startAuthentication(
 /** Goes on with the exchange, or begins a re-authentication [MQTT-4.12.1-1]. */
 export async function handleAuth(engine: Engine, client: Client, packet: AuthPacket): Promise<void> {
   const { authenticationMethod, authenticationData } = packet.properties;
-  const agreed = client.connect.properties.authenticationMethod;
+  const agreed = client.authenticationMethod;
   if (agreed === undefined) {
     throw new ProtocolError(ReasonCode.ProtocolError, "AUTH without an Authentication Method in CONNECT", {
       packet: "AUTH",

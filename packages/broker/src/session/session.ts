@@ -4,10 +4,13 @@ import type { DeliveryState, RecoveredSession, SessionRecord, SubscriptionRecord
 import { Timed } from "../timer-wheel.ts";
 import { InflightWindow } from "./inflight-window.ts";
 import { MessageQueue } from "./message-queue.ts";
+import { PacketIdentifierSet } from "./packet-identifier-set.ts";
 import type { PendingWill } from "./pending-will.ts";
 
 /** Session Expiry Interval that means for ever [MQTT 5.0, 3.1.2.11.2]. */
 export const NEVER_EXPIRES = 0xffffffff;
+
+const NO_SUBSCRIPTIONS: ReadonlyMap<string, SubscriptionRecord> = new Map();
 
 /** What a Session does when its deadline comes; kept apart, because ending a session reaches all over the broker. */
 export interface SessionDeadlines {
@@ -45,9 +48,9 @@ export class Session extends Timed {
   expiresAtMs = 0;
   /** The connection, while there is one. */
   sink: PacketSink | null = null;
-  readonly subscriptions: Map<string, SubscriptionRecord> = new Map();
+  #subscriptions: Map<string, SubscriptionRecord> | undefined;
   /** QoS 2 Packet Identifiers received in PUBLISH and not yet released by PUBREL [MQTT-4.3.3-10]. */
-  readonly inboundQoS2: Set<number> = new Set();
+  readonly inboundQoS2: PacketIdentifierSet = new PacketIdentifierSet();
   readonly window: InflightWindow;
   will: PendingWill | undefined;
 
@@ -92,6 +95,21 @@ export class Session extends Timed {
     return this.sink !== null;
   }
 
+  /** By Topic Filter, `$share/` included. */
+  get subscriptions(): ReadonlyMap<string, SubscriptionRecord> {
+    return this.#subscriptions ?? NO_SUBSCRIPTIONS;
+  }
+
+  setSubscription(subscription: SubscriptionRecord): void {
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(subscription.topicFilter, subscription);
+  }
+
+  /** False where there was none. */
+  deleteSubscription(topicFilter: string): boolean {
+    return this.#subscriptions?.delete(topicFilter) === true;
+  }
+
   get record(): SessionRecord {
     return {
       sessionNumber: this.number,
@@ -110,7 +128,7 @@ export class Session extends Timed {
       sentBefore: this.window.sentBefore,
       acknowledged,
       released,
-      inboundPacketIdentifiers: [...this.inboundQoS2],
+      inboundPacketIdentifiers: this.inboundQoS2.toArray(),
     };
   }
 
@@ -130,7 +148,7 @@ export class Session extends Timed {
     this.expiryIntervalSeconds = record.sessionExpiryIntervalSeconds;
     this.expiresAtMs = record.expiresAtMs;
     for (const subscription of recovered.subscriptions) {
-      this.subscriptions.set(subscription.topicFilter, subscription);
+      this.setSubscription(subscription);
     }
     for (const identifier of state.inboundPacketIdentifiers) this.inboundQoS2.add(identifier);
     this.window.restore(state.acknowledged, state.released);

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: () => import("./commands/start.ts"),
   pub: () => import("./commands/pub.ts"),
   sub: () => import("./commands/sub.ts"),
+  bench: () => import("./commands/bench.ts"),
 };
 
 /** Runs the command line and sets the exit code of the process. `args` are those behind the program's name. */

@@ -28,6 +28,8 @@ import { dispatch } from "./dispatch.ts";
 import { FirstComeAliases } from "./first-come-aliases.ts";
 import { LARGEST_PACKET_BYTES, PacketWriter } from "./packet-writer.ts";
 
+/** A client that sends more in one turn of the event loop waits for the next one. */
+const READ_BYTES_PER_TURN = 64 * 1024;
 /** What waits less than this for a client is not worth counting in the memory budget. */
 const COUNTED_OUTPUT_BYTES = 8 * 1024;
 /** A connection that holds so much makes room by its end when memory is short. */
@@ -52,6 +54,10 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   #inboundAliases: Map<number, Topic<Session>> | undefined;
   /** A handler takes its time: nothing more is read from this client until it is done. */
   #suspended = false;
+  /** It has sent its share of this turn: nothing more is read from it before the others have had theirs. */
+  #resting = false;
+  #turn = 0;
+  #turnBytes = 0;
   /** What arrived all the same meanwhile. */
   #backlog: Uint8Array[] | undefined;
   #lastReceivedMs: number;
@@ -113,6 +119,24 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     copyBytes(bytes, start, end, arena.bytes, at);
     this.#reader.feed(arena.bytes, at, at + end - start);
     this.#readPackets();
+    this.#countTurn(end - start);
+  }
+
+  #countTurn(bytes: number): void {
+    const { turn } = this.#connections;
+    this.#turnBytes = this.#turn === turn ? this.#turnBytes + bytes : bytes;
+    this.#turn = turn;
+    if (this.#turnBytes < READ_BYTES_PER_TURN || this.#suspended || this.closed) return;
+    this.#resting = true;
+    this.#stream.pause();
+    this.flushLater();
+  }
+
+  override flush(): void {
+    super.flush();
+    if (!this.#resting) return;
+    this.#resting = false;
+    if (!this.#suspended && !this.closed) this.#stream.resume();
   }
 
   #readPackets(): void {
@@ -185,7 +209,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#reader.feed(chunk, 0, chunk.length);
       this.#readPackets();
     }
-    if (!this.#suspended && !this.closed) this.#stream.resume();
+    if (!this.#suspended && !this.#resting && !this.closed) this.#stream.resume();
   }
 
   protected override onUnread(): void {

@@ -15,6 +15,7 @@ export class Connections implements TurnEnd {
   readonly #limits = new Map<Listener, BrokerLimits>();
   #dirty: PacketWriter[] = [];
   #flushing: PacketWriter[] = [];
+  #turn = 0;
   readonly pool: ChunkPool = new ChunkPool();
   readonly #flush = (): void => this.#flushDirty();
 
@@ -24,6 +25,11 @@ export class Connections implements TurnEnd {
 
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Counts the turns of the event loop in which something was written. */
+  get turn(): number {
+    return this.#turn;
   }
 
   values(): IterableIterator<Connection> {
@@ -78,6 +84,7 @@ export class Connections implements TurnEnd {
 
   #flushDirty(): void {
     const connections = this.#dirty;
+    this.#turn++;
     this.#dirty = this.#flushing;
     this.#flushing = connections;
     for (let index = 0; index < connections.length; index++) connections[index]!.flush();

@@ -71,7 +71,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
   sendEncoded(publish: EncodedPublish): void {
     this.#countPublish(publish);
     this.output.append(publish.bytes, publish.start, publish.end);
-    this.#flushLater();
+    this.flushLater();
   }
 
   sendEncodedAs(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void {
@@ -91,7 +91,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     writeUint16(chunk, offset + packetIdentifierOffset - start, packetIdentifier);
     if (target !== null) output.append(target, 0, length);
     if (copied < end) output.append(bytes, copied, end);
-    this.#flushLater();
+    this.flushLater();
   }
 
   acknowledge(
@@ -132,7 +132,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     this.engine.counters.packetsSent++;
     this.output.append(encoded, 0, encoded.length);
     this.#countExcess(encoded.length);
-    this.#flushLater();
+    this.flushLater();
   }
 
   #writeAcknowledgement(
@@ -158,7 +158,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     writeUint16(chunk, offset + 2, packetIdentifier);
     if (explains) chunk[offset + 4] = reasonCode;
     this.#countExcess(5);
-    this.#flushLater();
+    this.flushLater();
   }
 
   #countPublish(publish: EncodedPublish): void {
@@ -168,7 +168,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     counters.publishBytesSent += publish.end - publish.start;
   }
 
-  #flushLater(): void {
+  protected flushLater(): void {
     if (this.#flushDue) return;
     this.#flushDue = true;
     this.#turnEnd.flushLater(this);

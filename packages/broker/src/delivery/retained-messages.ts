@@ -2,7 +2,7 @@ import type { Counters } from "../counters.ts";
 import type { BrokerLimits } from "../options.ts";
 import { TopicTree } from "../routing/topic-tree.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { encodeMessageBody, MessageBodyView } from "./message-body.ts";
+import { encodeMessageBody, MessageBodyView, messageBodySize } from "./message-body.ts";
 import type { Publication } from "./publication.ts";
 
 /** The last message of a topic that was published with RETAIN. */
@@ -41,12 +41,13 @@ export class RetainedMessages {
   admits(publication: Publication): boolean {
     if (publication.payloadEnd === publication.payloadStart || publication.topic.isSystem) return true;
     const known = this.#tree.get(publication.topic.name);
-    const size = publication.payloadEnd - publication.payloadStart;
     if (known === undefined && this.size >= this.#limits.maximumRetainedMessages) {
       this.#counters.limits.maximumRetainedMessages++;
       return false;
     }
-    if (this.#bytes + size - (known?.body.length ?? 0) > this.#limits.maximumRetainedBytes) {
+    const size = publication.topic.name.length + messageBodySize(publication);
+    const replaced = known === undefined ? 0 : sizeOf(known);
+    if (this.#bytes + size - replaced > this.#limits.maximumRetainedBytes) {
       this.#counters.limits.maximumRetainedBytes++;
       return false;
     }

@@ -68,11 +68,16 @@ class NaiveWindow {
   }
 }
 
+/** `which` chooses among the unacknowledged; beyond them, an identifier that is not in use. */
+interface Answer {
+  readonly kind: "puback" | "refuse" | "pubrec" | "pubcomp";
+  readonly which: number;
+}
+
 type Step =
   | { readonly kind: "send"; readonly qos: 1 | 2; readonly bytes: number }
   | { readonly kind: "skip" | "rewind" | "restore" }
-  /** `which` chooses among the unacknowledged; beyond them, an identifier that is not in use. */
-  | { readonly kind: "puback" | "refuse" | "pubrec" | "pubcomp"; readonly which: number };
+  | Answer;
 
 const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -120,7 +125,7 @@ function sendNext(window: InflightWindow, model: NaiveWindow, qos: 1 | 2, bytes:
   }
 }
 
-function answer(window: InflightWindow, model: NaiveWindow, step: Step & { which: number }): void {
+function answer(window: InflightWindow, model: NaiveWindow, step: Answer): void {
   const { kind, which } = step;
   const identifier = packetIdentifierOf(model.awaited[which]?.sequence ?? model.next + which);
   if (kind === "pubrec") {
@@ -155,7 +160,8 @@ function restored(window: InflightWindow): InflightWindow {
 }
 
 function apply(window: InflightWindow, model: NaiveWindow, step: Step): InflightWindow {
-  if (step.kind === "send") sendNext(window, model, step.qos, step.bytes);
+  if ("which" in step) answer(window, model, step);
+  else if (step.kind === "send") sendNext(window, model, step.qos, step.bytes);
   else if (step.kind === "skip") {
     if (!model.canSend || window.nextIsDone || window.nextIsReleased) return window;
     window.skip();
@@ -163,14 +169,14 @@ function apply(window: InflightWindow, model: NaiveWindow, step: Step): Inflight
   } else if (step.kind === "rewind") {
     window.rewind();
     model.rewind();
-  } else if (step.kind === "restore") {
+  } else {
     window.rewind();
     model.rewind();
     // Sizes are not stored: a restored window does not know those of what is released.
     for (const message of model.messages)
       if (message.state === "released") Object.assign(message, { bytes: 0 });
     return restored(window);
-  } else answer(window, model, step);
+  }
   return window;
 }
 

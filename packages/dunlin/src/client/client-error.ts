@@ -10,10 +10,12 @@ export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
 
-/** `Not authorized (0x87)`, with the broker's own words where it gave some. */
+/** `Not authorized (0x87)`, with the broker's own words where these say more. */
 export function describeReason(code: number, packet: PacketName, reasonString: string | undefined): string {
-  const known = `${reasonName(code, packet)} (0x${code.toString(16).toUpperCase().padStart(2, "0")})`;
-  return reasonString === undefined ? known : `${known}: ${reasonString}`;
+  const name = reasonName(code, packet);
+  const known = `${name} (0x${code.toString(16).toUpperCase().padStart(2, "0")})`;
+  const saysMore = reasonString !== undefined && !reasonString.toLowerCase().includes(name.toLowerCase());
+  return saysMore ? `${known}: ${reasonString}` : known;
 }
 
 /** Connect Return codes of MQTT 3.1 and 3.1.1, in words. */

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import type { ConfigIssue } from "./config-issue.ts";
-import type { ConfigPath } from "./config-path.ts";
+import { type ConfigPath, formatPath } from "./config-path.ts";
 import type { ListenerConfig } from "./listener-schema.ts";
 
 /** Whether only programs on this machine reach the listener. */
@@ -24,9 +24,9 @@ export function checkExposure(
   if (authenticatesClients(listener) || allowAnonymous === true) return [];
   if (allowAnonymous === false) {
     const text =
-      "nobody could connect here: allowAnonymous is false and client certificates are the only credentials so far; " +
-      "use a listener with tls.clientCertificate: require, or leave allowAnonymous out";
-    return [{ path, text }];
+      `with false, nobody could connect to ${formatPath(path)}: client certificates are the only credentials so far; ` +
+      "give it tls.clientCertificate: require, or leave allowAnonymous out";
+    return [{ path: ["allowAnonymous"], text }];
   }
   if (isLocal(listener)) return [];
   const text =

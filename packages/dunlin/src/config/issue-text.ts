@@ -26,6 +26,7 @@ export function configIssues(issue: z.core.$ZodIssue, input: unknown): readonly 
   }
   const value = valueAt(input, path);
   if (value === undefined) return [{ path, text: `is missing; it ${requirement(issue)}` }];
+  if (issue.code === "too_small" && issue.origin !== "number") return [{ path, text: "must not be empty" }];
   const hint = typeof value === "string" ? suggestion(value, choices(issue)) : "";
   return [{ path, text: `${requirement(issue)}, not ${formatValue(value, path)}${hint}` }];
 }
@@ -35,7 +36,7 @@ function requirement(issue: z.core.$ZodIssue): string {
     case "invalid_type":
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case "too_small":
-      return issue.origin === "number" ? `must be at least ${issue.minimum}` : "must not be empty";
+      return `must be at least ${issue.minimum}`;
     case "too_big":
       return `must be at most ${issue.maximum}`;
     case "invalid_format":

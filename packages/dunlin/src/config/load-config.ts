@@ -4,7 +4,7 @@ import { ExitCode } from "../command-line/exit-code.ts";
 import { checkConfig } from "./check-config.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { ConfigIssue } from "./config-issue.ts";
-import { type ConfigPath, formatPath, isPrefix } from "./config-path.ts";
+import { type ConfigPath, formatPath, isPrefix, valueAt } from "./config-path.ts";
 import { readEnvironment } from "./environment.ts";
 import { configIssues } from "./issue-text.ts";
 import { applyOverlay, type Overlay } from "./overlay.ts";
@@ -38,8 +38,8 @@ export async function loadConfig(request: ConfigRequest): Promise<Config> {
   const parsed = configSchema.safeParse(tree);
   if (!parsed.success) return fail(parsed.error.issues.flatMap((issue) => configIssues(issue, tree)));
   const config = resolvePaths(parsed.data, (path) => {
-    const isFromFile = file !== undefined && sourceOf(path, overlays) === undefined;
-    return isFromFile ? dirname(resolve(file.name)) : process.cwd();
+    const isFromFile = valueAt(file?.content, path) !== undefined && sourceOf(path, overlays) === undefined;
+    return isFromFile ? dirname(resolve(file!.name)) : process.cwd();
   });
   const issues = await checkConfig(config);
   return issues.length + environment.problems.length > 0 ? fail(issues) : config;

@@ -1,5 +1,6 @@
 import { statfsSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { BrokerError } from "@dunlin/broker";
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from "lmdb";
 
@@ -18,6 +19,8 @@ export interface StoredEntry {
   readonly value: Buffer;
 }
 
+/** What LMDB reports where memory cannot be mapped. */
+const outOfMemory = constants.errno.ENOMEM;
 const nearlyFullBytes = 1024 * 1024;
 
 export interface EnvironmentOptions {
@@ -137,9 +140,11 @@ async function causeOf(error: unknown): Promise<unknown> {
 
 function storeError(folder: string, what: string, cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const remedy = isNearlyFull(folder)
-    ? "its disk is full: free some space"
-    : "check that its disk is sound and has space, and that this user may write there";
+  let remedy = "check that its disk is sound and has space, and that this user may write there";
+  if (isNearlyFull(folder)) remedy = "its disk is full: free some space";
+  if ((cause as { code?: unknown }).code === outOfMemory) {
+    remedy = "allow the process more address space, or give the store a smaller mapSizeBytes";
+  }
   return new BrokerError("DUNLIN_STORE", `The store ${folder} ${what} (${reason}): ${remedy}`, { cause });
 }
 

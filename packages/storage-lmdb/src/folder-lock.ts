@@ -9,6 +9,8 @@ export const lockFileName = "lock.sock";
 /** The address of a Unix socket is at most 104 bytes on some systems. */
 const maximumSocketPath = 100;
 const answerTimeoutMs = 1000;
+/** Processes may race for what a killed one has left. */
+const maximumAttempts = 3;
 
 /**
  * Holds a folder for one process, by a local socket in it: the operating system closes it with the process, however
@@ -23,22 +25,18 @@ export class FolderLock {
 
   static async acquire(folder: string): Promise<FolderLock> {
     const path = socketPath(folder);
-    for (;;) {
+    for (let attempt = 0; attempt < maximumAttempts; attempt++) {
       const server = await listen(path);
       if (server !== undefined) {
         if (process.platform !== "win32") chmodSync(path, 0o600);
         return new FolderLock(server);
       }
       const holder = await askHolder(path);
-      if (holder !== undefined) {
-        throw new BrokerError(
-          "DUNLIN_STORE",
-          `The store ${folder} is in use by ${holder}: stop that, or choose another folder`,
-        );
-      }
+      if (holder !== undefined) throw inUse(folder, holder);
       // Nobody listens: it is left over from a process that was killed.
       rmSync(path, { force: true });
     }
+    throw inUse(folder, "others who open it at this moment");
   }
 
   /** Also removes the socket. */
@@ -58,7 +56,8 @@ function socketPath(folder: string): string {
 function listen(path: string): Promise<Server | undefined> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.on("error", () => {}).end(`process ${process.pid}`));
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    // Stays: a server that cannot accept later must not end the process.
+    server.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EADDRINUSE") done(undefined);
       else
         fail(
@@ -74,16 +73,20 @@ function listen(path: string): Promise<Server | undefined> {
 /** Who holds the socket; undefined: nobody. */
 function askHolder(path: string): Promise<string | undefined> {
   return new Promise((done) => {
-    let answer = "";
+    let answer: string | undefined = "another process";
     const socket = connect(path);
     socket.setTimeout(answerTimeoutMs, () => socket.destroy());
-    socket.on("connect", () => {
-      answer = "another process";
-    });
     socket.on("data", (data) => {
       answer = data.toString();
     });
-    socket.on("error", () => {});
-    socket.on("close", () => done(answer === "" ? undefined : answer));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") answer = undefined;
+    });
+    socket.on("close", () => done(answer));
   });
+}
+
+function inUse(folder: string, holder: string): BrokerError {
+  const remedy = "stop that, or choose another folder";
+  return new BrokerError("DUNLIN_STORE", `The store ${folder} is in use by ${holder}: ${remedy}`);
 }

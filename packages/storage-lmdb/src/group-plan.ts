@@ -1,19 +1,19 @@
 import type { CommitGroup, InboxAppend } from "@dunlin/broker";
 import { type PackedBodies, packBodies } from "./body-batch.ts";
-import type { Environment, Operation, StoredEntry } from "./environment.ts";
-import { decodeInboxRun, encodeInboxRun, type InboxRun, type RunBodies } from "./inbox-run.ts";
+import type { Environment, Operation } from "./environment.ts";
+import { encodeInboxRun, type InboxRun, type RunBodies, soundRun } from "./inbox-run.ts";
 import {
   batchKey,
   inboxRunKey,
   keyKind,
-  keySequence,
+  quarantineKey,
   recordKind,
   sessionKey,
   storeKey,
   subscriptionKey,
   topicKey,
 } from "./keys.ts";
-import { isRecordSound, RecordWriter } from "./record-writer.ts";
+import { RecordWriter } from "./record-writer.ts";
 import {
   encodeDeliveryState,
   encodeRetained,
@@ -244,7 +244,11 @@ export class GroupPlan {
     for (const { key, batch } of this.#bodies.batches) this.#put("bodies", key, batch.record);
     for (const [batchNumber, change] of this.#referenceChanges) {
       if (this.#memory.references.count(batchNumber) + change > 0) continue;
-      this.#put("bodies", batchKey(batchNumber), null);
+      const key = batchKey(batchNumber);
+      this.#put("bodies", key, null);
+      // What nobody could read is not thrown away.
+      const damaged = this.#memory.damagedBatches.has(batchNumber) && this.#environment.read("bodies", key);
+      if (damaged) this.#put("quarantine", quarantineKey("bodies", key, this.#group.atMs), damaged);
     }
   }
 
@@ -256,9 +260,4 @@ export class GroupPlan {
   #changeReferences(batchNumber: number, change: number): void {
     this.#referenceChanges.set(batchNumber, (this.#referenceChanges.get(batchNumber) ?? 0) + change);
   }
-}
-
-/** Undefined where the record was damaged while the store was open; the next `open` sets it aside. */
-export function soundRun({ key, value }: StoredEntry): InboxRun | undefined {
-  return isRecordSound(key, value) ? decodeInboxRun(keySequence(key), value) : undefined;
 }

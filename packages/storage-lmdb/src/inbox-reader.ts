@@ -1,8 +1,7 @@
 import type { InboxMessage } from "@dunlin/broker";
 import { type BodyBatch, openBatch } from "./body-batch.ts";
 import type { Environment, StoredEntry } from "./environment.ts";
-import { soundRun } from "./group-plan.ts";
-import { decodeRunMembers } from "./inbox-run.ts";
+import { decodeRunMembers, soundRun } from "./inbox-run.ts";
 import { batchKey, inboxRunKey, recordKind, sessionKey } from "./keys.ts";
 import type { InboxIndex, StoreMemory } from "./store-memory.ts";
 
@@ -72,8 +71,12 @@ export class InboxReader {
     if (cached !== undefined) return cached;
     const record = this.#environment.read("bodies", batchKey(batchNumber));
     const batch = record && openBatch(batchNumber, record);
-    if (batch === undefined) this.#onDamage(`message batch ${batchNumber}`);
-    else this.#memory.cache.put(batchNumber, batch);
+    if (batch !== undefined) {
+      this.#memory.cache.put(batchNumber, batch);
+    } else {
+      this.#memory.damagedBatches.add(batchNumber);
+      this.#onDamage(`message batch ${batchNumber}`);
+    }
     return batch;
   }
 }

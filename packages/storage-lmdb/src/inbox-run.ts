@@ -1,7 +1,8 @@
 import type { InboxReference } from "@dunlin/broker";
-import { inboxRunKey } from "./keys.ts";
+import type { StoredEntry } from "./environment.ts";
+import { inboxRunKey, keySequence } from "./keys.ts";
 import { RecordReader } from "./record-reader.ts";
-import type { RecordWriter } from "./record-writer.ts";
+import { isRecordSound, type RecordWriter } from "./record-writer.ts";
 
 /** Neighbouring messages of one inbox whose bodies are in one batch: one record. */
 export interface InboxRun {
@@ -65,6 +66,11 @@ export function decodeInboxRun(firstSequence: number, record: Buffer): InboxRun 
   const batchNumber = reader.uint48();
   const endSequence = firstSequence + reader.uint32();
   return { firstSequence, endSequence, batchNumber, bytes: reader.uint48() };
+}
+
+/** Undefined where the record was damaged while the store was open; the next `open` sets it aside. */
+export function soundRun({ key, value }: StoredEntry): InboxRun | undefined {
+  return isRecordSound(key, value) ? decodeInboxRun(keySequence(key), value) : undefined;
 }
 
 export function decodeRunMembers(run: InboxRun, record: Buffer): RunMember[] {

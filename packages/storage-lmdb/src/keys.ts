@@ -42,6 +42,13 @@ export function topicKey(topic: string): Buffer {
   return createHash("sha256").update(topic).digest().subarray(0, topicHashSize);
 }
 
+/** When a record was set aside, from which database, and its key there. */
+export function quarantineKey(database: string, key: Uint8Array, atMs: number): Buffer {
+  const time = Buffer.alloc(numberSize);
+  time.writeUIntBE(atMs, 0, numberSize);
+  return Buffer.concat([time, Buffer.from(`${database}\0`), key]);
+}
+
 /** Session or batch number. */
 export function keyNumber(key: Buffer): number {
   return key.length < numberSize ? 0 : key.readUIntBE(0, numberSize);

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { BrokerError, type RecoverySummary, type RecoveryVisitor } from "@dunlin/broker";
 import { DataFormatError, walkDataFile } from "./data-file.ts";
 import { Environment, type EnvironmentOptions, type Operation } from "./environment.ts";
+import { quarantineKey } from "./keys.ts";
 import { finishRebuild, rebuildDataFile } from "./rebuild.ts";
-import { type RecordName, Recovery } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { dataFileName, type FolderState, syncFolder } from "./store-folder.ts";
 import type { StoreMemory } from "./store-memory.ts";
 
@@ -93,15 +94,11 @@ async function cleanUp(
   for (const name of setAside) {
     const value = environment.read(name.database, name.key);
     if (value === undefined) continue;
-    await add({ ...name, value: null }, { database: "quarantine", key: quarantineKey(name, atMs), value });
+    await add(
+      { ...name, value: null },
+      { database: "quarantine", key: quarantineKey(name.database, name.key, atMs), value },
+    );
   }
   for (const name of removed) await add({ ...name, value: null });
   if (operations.length > 0) await environment.write(operations);
-}
-
-/** When, from where, and its key there. */
-export function quarantineKey({ database, key }: RecordName, atMs: number): Buffer {
-  const time = Buffer.alloc(6);
-  time.writeUIntBE(atMs, 0, 6);
-  return Buffer.concat([time, Buffer.from(`${database}\0`), key]);
 }

@@ -24,6 +24,8 @@ export class StoreMemory {
   readonly cache: BatchCache;
   /** Sessions that are deleted but still have records to erase, a few with each group. */
   readonly erasing: Set<number> = new Set();
+  /** Batches that were found damaged when they were read. */
+  readonly damagedBatches: Set<number> = new Set();
   nextBatchNumber = 1;
   nextSessionNumber = 1;
 

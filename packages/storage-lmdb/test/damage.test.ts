@@ -136,6 +136,13 @@ describe("a damaged record", () => {
     const lost = indexes(50).filter((index) => !inbox.some((found) => found.startsWith(`${index + 10}:`)));
     expect(lost).toContain(33 - 10);
     expect(lost.length).toBeLessThanOrEqual(10);
+    // It leaves with the messages around it, but not without a trace.
+    const store = createLmdbStore({ path });
+    await recoverAll(store);
+    await store.readInbox(7, 0, 1000, 1e9);
+    await store.commit(commitGroup({ sessions: new Map(sessions.map((number) => [number, null])) }));
+    await store.close();
+    expect(quarantinedRecords()).toBe(1);
   });
 });
 

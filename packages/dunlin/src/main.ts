@@ -1,20 +1,7 @@
 import { CommandError, usageError } from "./command-line/command-error.ts";
 import { ExitCode } from "./command-line/exit-code.ts";
-import type { CommandSpec } from "./command-line/option-spec.ts";
+import { type Command, commands } from "./command-table.ts";
 import { suggestion } from "./nearest.ts";
-
-interface Command {
-  readonly spec: CommandSpec;
-  run(args: readonly string[]): Promise<ExitCode>;
-}
-
-/** Each loads only what it needs: `dunlin pub` knows nothing of the broker. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  start: () => import("./commands/start.ts"),
-  pub: () => import("./commands/pub.ts"),
-  sub: () => import("./commands/sub.ts"),
-  bench: () => import("./commands/bench.ts"),
-};
 
 /** Runs the command line and sets the exit code of the process. `args` are those behind the program's name. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -39,7 +26,8 @@ async function dispatch(args: readonly string[]): Promise<ExitCode> {
   const command = await load(isCommand ? first : "start");
   const commandArgs = isCommand ? rest : args;
   const { short } = command.spec.options["help"]!;
-  if (commandArgs.some((word) => word === "--help" || word === `-${short}`)) return help(command.spec.name);
+  if (commandArgs.some((word) => word === "--help" || (short !== undefined && word === `-${short}`)))
+    return help(command.spec.name);
   return command.run(commandArgs);
 }
 

@@ -3,5 +3,5 @@ import { writeFileSync } from "node:fs";
 import { generatedFiles } from "./generated-files.ts";
 
 for (const [path, render] of Object.entries(generatedFiles)) {
-  writeFileSync(new URL(`../${path}`, import.meta.url), render());
+  writeFileSync(new URL(`../${path}`, import.meta.url), await render());
 }

@@ -1,11 +1,10 @@
 import { ExitCode, exitCodeMeaning } from "../src/command-line/exit-code.ts";
 import { helpText } from "../src/command-line/help-text.ts";
-import { spec as pub } from "../src/commands/pub.ts";
-import { spec as start } from "../src/commands/start.ts";
-import { spec as sub } from "../src/commands/sub.ts";
+import { commands } from "../src/command-table.ts";
 
 /** docs/cli.md. */
-export function renderCli(): string {
+export async function renderCli(): Promise<string> {
+  const loaded = await Promise.all(Object.values(commands).map((load) => load()));
   const exitCodes = (Object.keys(ExitCode) as (keyof typeof ExitCode)[]).map(
     (name) => `| ${ExitCode[name]} | ${exitCodeMeaning[name]} |`,
   );
@@ -16,7 +15,7 @@ export function renderCli(): string {
     "`npx dunlin` once installed; `node_modules/.bin/dunlin` in a clone after `npm run build`. Options of `pub` and",
     "`sub` are those of `mosquitto_pub` and `mosquitto_sub` where they mean the same; MQTT 5.0 is the default.",
     "",
-    ...[start, pub, sub].flatMap((spec) => [
+    ...loaded.flatMap(({ spec }) => [
       `## dunlin ${spec.name}`,
       "",
       "```text",

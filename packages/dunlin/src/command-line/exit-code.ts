@@ -19,7 +19,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export const exitCodeMeaning: Readonly<Record<keyof typeof ExitCode, string>> = {
   Success: "all went well",
-  Failure: "the broker could not start, or not stop cleanly in time",
+  Failure: "the broker could not start, or not stop cleanly in time; bench: it broke a promise",
   Usage: "the command line is wrong",
   Refused: "the broker refused the connection, a subscription or a message",
   Connection: "no connection could be made, or it was lost",

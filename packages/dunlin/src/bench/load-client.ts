@@ -87,6 +87,10 @@ export abstract class LoadClient implements WireReceiver {
     });
   }
 
+  destroy(): void {
+    this.#wire?.destroy();
+  }
+
   ping(): void {
     if (this.state === "ready") this.#send({ type: "PINGREQ" });
   }
@@ -124,7 +128,7 @@ export abstract class LoadClient implements WireReceiver {
       this.context.counters[Counter.ready]! -= 1;
     }
     if (was === "leaving") this.#settle?.resolve();
-    else this.#settle?.reject(error ?? new ConnectionError(`the broker closed the connection (${was})`));
+    else this.#settle?.reject(new ConnectionError(closedText(was, error)));
     this.#settle = undefined;
   }
 
@@ -263,4 +267,10 @@ export abstract class LoadClient implements WireReceiver {
     this.#settle = undefined;
     this.#wire?.destroy();
   }
+}
+
+function closedText(state: ClientState, error: Error | undefined): string {
+  if (state === "opening") return `cannot connect: ${error?.message ?? "the connection was closed"}`;
+  const when = state === "connecting" ? "before CONNACK" : "before SUBACK";
+  return `the broker closed a connection ${when}${error === undefined ? "" : `: ${error.message}`}`;
 }

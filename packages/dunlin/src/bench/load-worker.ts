@@ -120,6 +120,13 @@ export class LoadWorker {
     }
   }
 
+  /** Closes what is open, at once. */
+  destroy(): void {
+    this.#schedule?.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const clients of Object.values(this.#groups)) for (const client of clients) client.destroy();
+  }
+
   #enqueue(publisher: Publisher): void {
     if (publisher.isQueued) return;
     publisher.isQueued = true;

@@ -23,7 +23,7 @@ interface Answer {
 }
 
 /** Does what comes through `port`, one command after the other, and answers each. */
-export function serveLoadWorker(port: MessagePort, { plan, worker, memory }: WorkerSetup): void {
+export function serveLoadWorker(port: MessagePort, { plan, worker, memory }: WorkerSetup): LoadWorker {
   const loadWorker = new LoadWorker(plan, worker, new LoadMemory(plan.workers, plan.publishers, memory));
   port.on("message", (command: WorkerCommand) => {
     execute(loadWorker, command).then(
@@ -31,6 +31,7 @@ export function serveLoadWorker(port: MessagePort, { plan, worker, memory }: Wor
       ({ name, message }: Error) => port.postMessage({ error: { name, message } } satisfies Answer),
     );
   });
+  return loadWorker;
 }
 
 async function execute(worker: LoadWorker, command: WorkerCommand): Promise<void> {
@@ -52,6 +53,7 @@ async function execute(worker: LoadWorker, command: WorkerCommand): Promise<void
 export interface WorkerHandle {
   /** Rejects with a ConnectionError or RefusedError of the worker. */
   request(command: WorkerCommand): Promise<void>;
+  /** At once, whatever is under way. */
   close(): Promise<void>;
 }
 
@@ -59,10 +61,13 @@ export interface WorkerHandle {
 export function startWorker(setup: WorkerSetup): WorkerHandle {
   if (setup.plan.workers > 1) return startThread(setup);
   const { port1, port2 } = new MessageChannel();
-  serveLoadWorker(port2, setup);
+  const loadWorker = serveLoadWorker(port2, setup);
   return {
     request: (command) => request(port1, command),
-    close: async () => port1.close(),
+    close: async () => {
+      port1.close();
+      loadWorker.destroy();
+    },
   };
 }
 

@@ -140,6 +140,7 @@ function sendLive(
   if (sink === null) return;
   const { window, queue } = session;
   if (queue.length > 0 || !window.canSend || sink.congested) {
+    if (!window.canSend) engine.counters.limits.maximumInflight++;
     enqueue(engine, publication, session, deliveryFlags(qos, retain), identifiers, shareFilter);
     return;
   }
@@ -215,6 +216,7 @@ export function encodeFor(
   if (aliases === null) encoded = publication.encoded(sink.protocolVersion, qos, retain, identifiers);
   else {
     const alias = aliases.aliasOf(publication.topic.name);
+    if (alias === 0) engine.counters.limits.outboundTopicAliasMaximum++;
     encoded = publication.encodedWithAlias(qos, retain, identifiers, Math.abs(alias), alias <= 0);
   }
   if (encoded.end - encoded.start <= sink.maximumPacketSize) return encoded;

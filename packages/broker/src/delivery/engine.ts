@@ -48,7 +48,7 @@ export class Engine {
     this.events = new EventEmitter((error) => options.logger.error({ error }, "an event handler threw"));
     this.memory = new MemoryBudget(options.limits.memoryBudgetBytes);
     this.wheel = new TimerWheel(options.clock.monotonic());
-    this.topics = new TopicTable(options.limits);
+    this.topics = new TopicTable(options.limits, this.counters.limits);
     this.router = new Router(this.topics);
     this.commits = new GroupCommit(options.store, options.clock, this.counters, options.logger);
     this.retained = new RetainedMessages(options.limits, this.counters, this.commits);

@@ -41,8 +41,10 @@ export function pumpStored(engine: Engine, session: Session): void {
   const { window, sink } = session;
   while (sink !== null && !sink.congested && window.next < session.storedBefore) {
     if (window.nextIsDone) window.passDone();
-    else if (!window.canSend) return;
-    else if (window.nextIsReleased) sink.acknowledge(PacketType.PUBREL, window.sendReleased(), 0, 0);
+    else if (!window.canSend) {
+      engine.counters.limits.maximumInflight++;
+      return;
+    } else if (window.nextIsReleased) sink.acknowledge(PacketType.PUBREL, window.sendReleased(), 0, 0);
     else {
       const message = nextMessage(session);
       if (message === undefined) return readPage(engine, session);

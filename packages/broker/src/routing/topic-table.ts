@@ -6,6 +6,7 @@ import {
   topicNameProblem,
   validateTopicNameBytes,
 } from "@dunlin/protocol";
+import { Counters, type LimitCounters } from "../counters.ts";
 import type { BrokerLimits } from "../options.ts";
 import { RouteCache } from "./route-cache.ts";
 import { Topic } from "./topic.ts";
@@ -30,6 +31,7 @@ const AVERAGE_TOPIC_LENGTH = 256;
 export class TopicTable<S extends object> {
   readonly routes: RouteCache<S>;
   readonly #limits: TopicLimits;
+  readonly #counters: LimitCounters;
   readonly #maximumBytes: number;
   #buckets: (Topic<S> | undefined)[] = new Array(FIRST_BUCKET_COUNT).fill(undefined);
   #mask = FIRST_BUCKET_COUNT - 1;
@@ -41,8 +43,9 @@ export class TopicTable<S extends object> {
   /** The words of the name that is being looked up. */
   readonly #words: Int32Array;
 
-  constructor(limits: TopicLimits) {
+  constructor(limits: TopicLimits, counters: LimitCounters = new Counters().limits) {
     this.#limits = limits;
+    this.#counters = counters;
     this.#maximumBytes = limits.maximumCachedTopics * AVERAGE_TOPIC_LENGTH;
     this.#words = new Int32Array(Math.ceil(limits.maximumTopicLength / 4));
     this.routes = new RouteCache(limits.maximumCachedTopics);
@@ -102,6 +105,7 @@ export class TopicTable<S extends object> {
   }
 
   #refuseLength(length: number, offset: number): never {
+    this.#counters.maximumTopicLength++;
     const message = `the Topic Name has ${length} bytes; maximumTopicLength is ${this.#limits.maximumTopicLength}`;
     throw new ProtocolError(ReasonCode.TopicNameInvalid, message, { packet: "PUBLISH", offset });
   }
@@ -112,6 +116,7 @@ export class TopicTable<S extends object> {
     let levels = 1;
     for (let offset = start; offset < end; offset++) if (bytes[offset] === SLASH) levels++;
     if (levels <= maximumTopicLevels) return;
+    this.#counters.maximumTopicLevels++;
     const message = `the Topic Name has ${levels} levels; maximumTopicLevels is ${maximumTopicLevels}`;
     const context = { packet: "PUBLISH", offset: start - packetStart } as const;
     throw new ProtocolError(ReasonCode.TopicNameInvalid, message, context);
@@ -159,6 +164,7 @@ export class TopicTable<S extends object> {
     topic.slot = -1;
     this.#bytes -= topic.bytes.length;
     this.#evictions++;
+    this.#counters.maximumCachedTopics++;
   }
 
   #unlink(topic: Topic<S>): void {

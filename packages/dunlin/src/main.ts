@@ -3,14 +3,16 @@ import { ExitCode } from "./command-line/exit-code.ts";
 import { type Command, commands } from "./command-table.ts";
 import { suggestion } from "./nearest.ts";
 
+/** What --quiet keeps back: how the other side answered. */
+const TOLD_BY_EXIT_CODE: ReadonlySet<ExitCode> = new Set<ExitCode>([ExitCode.Refused, ExitCode.Connection]);
+
 /** Runs the command line and sets the exit code of the process. `args` are those behind the program's name. */
 export async function main(args: readonly string[]): Promise<void> {
-  const isQuiet = args.includes("--quiet");
   try {
     process.exitCode = await dispatch(args);
   } catch (error) {
     const failure = asCommandError(error);
-    if (!isQuiet || failure.exitCode === ExitCode.Usage) {
+    if (!args.includes("--quiet") || !TOLD_BY_EXIT_CODE.has(failure.exitCode)) {
       process.stderr.write(failure.lines.map((line) => `dunlin: ${line}\n`).join(""));
     }
     process.exitCode = failure.exitCode;

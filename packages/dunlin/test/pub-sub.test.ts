@@ -141,6 +141,22 @@ describe("pub and sub", () => {
     expect(second).not.toHaveProperty("payload");
   });
 
+  test("Topic Aliases of the broker are taken where they are asked for", async () => {
+    await using subscriber = await startSub(
+      "-t",
+      "alias/#",
+      "-C",
+      "3",
+      "-v",
+      "-D",
+      "connect",
+      "topic-alias-maximum",
+      "5",
+    );
+    for (const topic of ["alias/a", "alias/b", "alias/a"]) await pub("-t", topic, "-m", "x");
+    expect((await subscriber.result()).stdout).toBe("alias/a x\nalias/b x\nalias/a x\n");
+  });
+
   test("lines of the standard input, a file, repetitions", async () => {
     await using subscriber = await startSub("-t", "in", "-q", "2", "-C", "1006", "-v");
     const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);

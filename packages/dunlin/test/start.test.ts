@@ -150,6 +150,22 @@ describe("stop", () => {
   });
 });
 
+test("a defect is logged and ends with 70", async () => {
+  const defect = 'process.on("SIGUSR2", () => { throw new Error("boom"); });';
+  const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(defect)}` };
+  await using broker = new DunlinProcess(["--port", "0", "--durability", "memory", "--quiet"], {
+    environment,
+  });
+  await broker.printed("stderr", /"running"/);
+  broker.child.kill("SIGUSR2");
+  const { exitCode, stderr } = await broker.result();
+  expect(exitCode).toBe(70);
+  expect(JSON.parse(stderr.trim().split("\n").at(-1)!)).toMatchObject({
+    level: "error",
+    err: { message: "boom" },
+  });
+});
+
 describe("what cannot start is one line and exit code 1", () => {
   test("a port in use", async () => {
     const other = createServer().listen(0, "127.0.0.1");
@@ -194,7 +210,7 @@ describe("what cannot start is one line and exit code 1", () => {
   });
 
   test("an address for all, without the word", async () => {
-    const result = await runDunlin(["--host", "0.0.0.0", "--port", "0"]);
+    const result = await runDunlin(["--host", "0.0.0.0", "--port", "0", "--quiet"]);
     expect(result).toEqual(
       refused(/^dunlin: --host: listeners\[0\].host: anyone who reaches [^\n]+ \(--allow-anonymous\)\n$/),
     );

@@ -100,5 +100,4 @@ const unix = z
 export const listenerSchema = z.discriminatedUnion("type", [tcp, secureTcp, ws, wss, unix]);
 
 export type ListenerConfig = z.output<typeof listenerSchema>;
-export type NetworkListenerConfig = Exclude<ListenerConfig, { type: "unix" }>;
 export type TlsConfig = z.output<typeof tls>;

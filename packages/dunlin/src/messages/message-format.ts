@@ -73,19 +73,21 @@ function printerOf(match: { [name: string]: string | undefined }): Printer {
     throw usageError(`--format: unknown escape "%${letter}"; known are %${[...formatLetters].join(" %")}`);
   }
   if (width === "" && precision === undefined) return print;
-  return (message, receivedAt) => pad(print(message, receivedAt), flags, Number(width), precision);
+  // A width cuts payloads, too.
+  const length = precision ?? ("pxX".includes(letter) ? width : undefined);
+  return (message, receivedAt) => pad(print(message, receivedAt), flags, Number(width), length);
 }
 
 function pad(
   piece: string | Uint8Array,
   flags: string,
   width: number,
-  precision: string | undefined,
+  length: string | undefined,
 ): string | Uint8Array {
   const whole = typeof piece === "string" ? piece : textOf(piece);
   // Bytes that are not text have no width.
   if (whole === undefined) return piece;
-  const cut = precision === undefined ? whole : whole.slice(0, Number(precision));
+  const cut = length === undefined ? whole : whole.slice(0, Number(length));
   if (flags.includes("-")) return cut.padEnd(width);
   return cut.padStart(width, flags.includes("0") ? "0" : " ");
 }

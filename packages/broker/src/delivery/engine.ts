@@ -43,6 +43,8 @@ export class Engine {
   /** Whether a PUBLISH must be asked about before it is routed: an authorizer, interceptors, services. */
   readonly gated: boolean;
 
+  readonly #now = (): number => this.options.clock.now();
+
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.events = new EventEmitter((error) => options.logger.error({ error }, "an event handler threw"));
@@ -67,6 +69,6 @@ export class Engine {
 
   /** One of its own, for a message that does not come straight from a connection. */
   newPublication(): Publication {
-    return new Publication(this.arena, this.options.clock.now);
+    return new Publication(this.arena, this.#now);
   }
 }

@@ -25,7 +25,7 @@ describe("GroupCommit", () => {
   }
 
   function publication(payload: string | Uint8Array): Publication {
-    const made = new Publication(new Arena(), clock.now);
+    const made = new Publication(new Arena(), () => clock.now());
     const message = {
       topicName: "t",
       payload: Buffer.from(payload),
@@ -49,7 +49,6 @@ describe("GroupCommit", () => {
 
   beforeEach(async () => {
     clock = new FakeClock();
-    clock.now = clock.now.bind(clock);
     store = new UnreliableStore(createMemoryStore());
     counters = new Counters();
     commits = new GroupCommit(store, clock, counters, silentLogger);

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -14,6 +15,8 @@ export default defineConfig({
     ],
     // Processes rather than threads: LMDB is native code with a state per process, and one test's crash is its own.
     pool: "forks",
+    // Most of a test of a broker is waiting for the other side.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

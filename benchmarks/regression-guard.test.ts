@@ -27,9 +27,9 @@ describe("the hot path, from a publisher's bytes to its subscriber's", () => {
     expect(report.qos0.heapBytes).toBeLessThan(16);
   });
 
-  it("makes what the in-flight window keeps, and nothing else, per message of QoS 1", () => {
-    // Measured 102.
-    expect(report.qos1.heapBytes).toBeLessThan(150);
+  it("makes one small object per message of QoS 1", () => {
+    // Measured 102: the view of the bytes that Node makes to copy a part of a buffer.
+    expect(report.qos1.heapBytes).toBeLessThan(130);
   });
 
   it("copies a message of QoS 0 once, into the arena", () => {

@@ -162,7 +162,7 @@ function copiedBytesOf(run: () => void): number {
   let copied = 0;
   const { copy } = Buffer.prototype;
   const { set, slice } = Uint8Array.prototype;
-  Buffer.prototype.copy = function (this: Buffer, ...args) {
+  Buffer.prototype.copy = function (this: Buffer, ...args: Parameters<Buffer["copy"]>) {
     const length = copy.apply(this, args);
     copied += length;
     return length;

@@ -1,27 +1,27 @@
 import { copyBytes } from "../arena.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 
-/** First a small chunk, for the many connections that get a packet or two a turn. */
-const SMALL_CHUNK_BYTES = 2 * 1024;
-const LARGE_CHUNK_BYTES = 64 * 1024;
+/** A chunk grows in these steps: most connections get a packet or two a turn, some a flood. */
+const CHUNK_BYTES = [512, 8 * 1024, 64 * 1024] as const;
+const LARGEST_CHUNK_BYTES = CHUNK_BYTES[2];
 /** From this size on, bytes are written from where they are instead of being copied. */
 const REFERENCE_BYTES = 8 * 1024;
-/** Chunks kept for the next turn, of each size. */
-const POOLED_CHUNKS = 256;
+/** Bytes of chunks that are kept for the next turn, of each size. */
+const POOLED_BYTES = 8 * 1024 * 1024;
 
 /** Chunks that connections borrow from the first packet of a turn until they are written; shared by all. */
 export class ChunkPool {
-  readonly #small: Uint8Array[] = [];
-  readonly #large: Uint8Array[] = [];
+  readonly #free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
 
-  take(large: boolean): Uint8Array {
-    const free = large ? this.#large : this.#small;
-    return free.pop() ?? Buffer.allocUnsafeSlow(large ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
+  /** One that holds `length` bytes, or the largest. */
+  take(length: number): Uint8Array {
+    const size = length <= CHUNK_BYTES[0] ? 0 : length <= CHUNK_BYTES[1] ? 1 : 2;
+    return this.#free[size]!.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES[size]!);
   }
 
   give(chunk: Uint8Array): void {
-    const free = chunk.length === LARGE_CHUNK_BYTES ? this.#large : this.#small;
-    if (free.length < POOLED_CHUNKS) free.push(chunk);
+    const free = this.#free[CHUNK_BYTES.indexOf(chunk.length as 512)]!;
+    if (free.length * chunk.length < POOLED_BYTES) free.push(chunk);
   }
 }
 
@@ -128,16 +128,16 @@ export class OutputQueue {
   #ensure(length: number): void {
     const chunk = this.#chunk;
     if (chunk === null) {
-      this.#chunk = this.#pool.take(length > SMALL_CHUNK_BYTES);
+      this.#chunk = this.#pool.take(length);
     } else if (this.#length + length > chunk.length) {
-      if (chunk.length === LARGE_CHUNK_BYTES) {
+      const needed = this.#length + length;
+      if (needed > LARGEST_CHUNK_BYTES) {
         this.#writeChunk();
-        this.#chunk = this.#pool.take(true);
+        this.#chunk = this.#pool.take(length);
       } else {
-        const large = this.#pool.take(true);
-        copyBytes(chunk, 0, this.#length, large, 0);
+        this.#chunk = this.#pool.take(needed);
+        copyBytes(chunk, 0, this.#length, this.#chunk, 0);
         this.#pool.give(chunk);
-        this.#chunk = large;
       }
     }
   }

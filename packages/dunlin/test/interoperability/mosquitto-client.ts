@@ -14,7 +14,11 @@ import {
 
 const run = promisify(execFile);
 
-const versionArguments: Record<MqttVersion, string> = { "3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5" };
+const versionArguments: Record<MqttVersion, string> = {
+  "3.1": "mqttv31",
+  "3.1.1": "mqttv311",
+  "5.0": "mqttv5",
+};
 
 /** Why mosquitto_pub and mosquitto_sub cannot run here; undefined where they can. stdbuf belongs to coreutils. */
 export const missingMosquitto: string | undefined =
@@ -40,7 +44,10 @@ export function connectionArguments(
 }
 
 /** Runs mosquitto_pub or mosquitto_rr to its end; rejects with what it said where it fails. */
-export async function runMosquitto(program: "mosquitto_pub" | "mosquitto_rr", args: string[]): Promise<string> {
+export async function runMosquitto(
+  program: "mosquitto_pub" | "mosquitto_rr",
+  args: string[],
+): Promise<string> {
   const { stdout } = await run(program, args, { timeout: 8000 });
   return stdout;
 }

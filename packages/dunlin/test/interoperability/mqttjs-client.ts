@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from "mqtt";
 import {
@@ -42,7 +41,7 @@ export class MqttJsClient implements ClientUnderTest {
 
   async cut(): Promise<void> {
     if (!this.client.connected) return;
-    const closed = once(this.client, "close");
+    const closed = new Promise<void>((resolve) => this.client.once("close", resolve));
     this.client.stream.destroy();
     await closed;
     await this.client.endAsync(true);
@@ -61,7 +60,12 @@ export async function connectMqttJs(
   client.on("message", (topic, payload, { qos, retain, dup, properties = {} }) => {
     inbox.push({ topic, payload: payload.toString(), qos, retain, dup, properties });
   });
-  const [connack] = (await once(client, "connect")) as [IConnackPacket];
+  const connack = await new Promise<IConnackPacket>((resolve, reject) => {
+    client.on("connect", resolve);
+    // For as long as the client lives: an error that nobody hears would end the process.
+    client.on("error", reject);
+    client.on("close", () => reject(new Error("the broker closed the connection")));
+  });
   return new MqttJsClient(client, connack, inbox);
 }
 

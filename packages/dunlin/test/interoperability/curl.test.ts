@@ -1,0 +1,61 @@
+import { type ChildProcessByStdio, execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import type { Message } from "./client-under-test.ts";
+import { closing, skipWithout, uniqueName } from "./core-suite.ts";
+import { mqttJsOpener } from "./mqttjs-client.ts";
+import { useBroker } from "./use-broker.ts";
+
+const broker = useBroker();
+const openPeer = mqttJsOpener(broker.certificates.ca);
+const curl = promisify(execFile);
+
+const { stdout: about = "" } = spawnSync("curl", ["--version"], { encoding: "utf8" });
+const missing = /\bmqtt\b/.test(about) ? undefined : "curl is not installed, or without mqtt://";
+
+/** Prints what is published to a topic, for ever. */
+function curlSubscribe(topic: string): ChildProcessByStdio<null, Readable, null> {
+  const child = spawn("curl", ["--silent", "--no-buffer", `${broker.url("tcp")}/${topic}`], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void child.kill());
+  return child;
+}
+
+/** The next payloads, each in `<` and `>`: older versions print the topic before each, too. */
+async function readPayloads(stream: Readable, count: number): Promise<string[]> {
+  let text = "";
+  for (;;) {
+    const payloads = text.match(/<[^>]*>/g) ?? [];
+    if (payloads.length >= count) return payloads;
+    text += (await once(stream, "data"))[0];
+  }
+}
+
+test("curl, MQTT 3.1.1 over TCP: publishes with QoS 0", async (context) => {
+  skipWithout(context, missing);
+  const topic = uniqueName("out");
+  const subscriptions = [{ topicFilter: topic, qos: 2 }] as const;
+  const clientId = uniqueName("peer");
+  const peer = closing(await openPeer({ url: broker.url("tcp"), version: "5.0", clientId, subscriptions }));
+  await curl("curl", ["--silent", "--data", "x".repeat(5000), `${broker.url("tcp")}/${topic}`]);
+  expect(await peer.inbox.next()).toMatchObject({ topic, payload: "x".repeat(5000), qos: 0, retain: false });
+});
+
+test("curl, MQTT 3.1.1 over TCP: receives a retained message, then new ones", async (context) => {
+  skipWithout(context, missing);
+  const topic = uniqueName("in");
+  const peer = closing(
+    await openPeer({ url: broker.url("tcp"), version: "5.0", clientId: uniqueName("peer") }),
+  );
+  const message: Message = { topic, payload: "<retained>", qos: 1, retain: true };
+  await peer.publish(message);
+  const { stdout } = curlSubscribe(topic);
+  expect(await readPayloads(stdout, 1)).toEqual(["<retained>"]);
+  for (const qos of [0, 1, 2] as const) {
+    await peer.publish({ topic, payload: `<QoS ${qos}>`, qos, retain: false });
+  }
+  expect(await readPayloads(stdout, 3)).toEqual(["<QoS 0>", "<QoS 1>", "<QoS 2>"]);
+});

@@ -233,7 +233,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   }
 
   #closeUnread(reason: string): void {
-    this.disconnect({ reasonCode: ReasonCode.QuotaExceeded, reason, byClient: false, withWill: true });
+    // No DISCONNECT: it would wait behind all that is not read.
+    this.#close(reason, true, ReasonCode.QuotaExceeded);
     this.#stream.destroy();
   }
 

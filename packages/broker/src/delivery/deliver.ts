@@ -212,15 +212,16 @@ export function encodeFor(
   identifiers: readonly number[] | undefined,
 ): EncodedPublish | undefined {
   const aliases = sink.outboundAliases;
-  let encoded: EncodedPublish;
-  if (aliases === null) encoded = publication.encoded(sink.protocolVersion, qos, retain, identifiers);
-  else {
-    const alias = aliases.aliasOf(publication.topic.name);
-    if (alias === 0) engine.counters.limits.outboundTopicAliasMaximum++;
-    encoded = publication.encodedWithAlias(qos, retain, identifiers, Math.abs(alias), alias <= 0);
-  }
+  const { name } = publication.topic;
+  const alias = aliases === null ? 0 : aliases.aliasOf(name);
+  if (alias !== 0) {
+    const encoded = publication.encodedWithAlias(qos, retain, identifiers, Math.abs(alias), alias < 0);
+    if (encoded.end - encoded.start <= sink.maximumPacketSize) return encoded;
+    // It may still fit with nothing but its name.
+    aliases?.forget(name);
+  } else if (aliases !== null) engine.counters.limits.outboundTopicAliasMaximum++;
+  const encoded = publication.encoded(sink.protocolVersion, qos, retain, identifiers);
   if (encoded.end - encoded.start <= sink.maximumPacketSize) return encoded;
-  aliases?.forget(publication.topic.name);
   engine.counters.droppedBySize++;
   engine.counters.messagesDropped++;
   return undefined;

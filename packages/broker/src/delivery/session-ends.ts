@@ -120,11 +120,16 @@ export class SessionEnds implements SessionDeadlines {
   }
 
   #deliverToGroup({ body, shareFilter }: SharedMessage): void {
-    const { topics, router } = this.#engine;
+    const { topics, router, counters } = this.#engine;
     const view = new MessageBodyView().read(body);
     const publication = this.#engine.newPublication();
     const topic = topics.intern(body, view.topicStart, view.topicEnd);
     publication.setBody(view, topic, null);
+    if (publication.expired) {
+      counters.droppedByExpiry++;
+      counters.messagesDropped++;
+      return;
+    }
     for (const group of router.routeOf(topic).groups) {
       if (group.members[0]?.subscription.topicFilter === shareFilter)
         deliverToGroup(this.#engine, publication, group);

@@ -277,7 +277,7 @@ function scenarioList({ scenarios }: DocumentInput): string[] {
   const rows = scenarios.map(
     ({ name, title, load }): Row => [`\`${name}\``, title, `\`dunlin bench ${load}\``],
   );
-  return ["## Scenarios", "", ...table(["name", "what happens", "command"], rows)];
+  return ["## Scenarios", "", ...table(["name", "what happens", "command"], rows, "text")];
 }
 
 function of({ scenarios }: DocumentInput, measures: readonly Measure[]): readonly Scenario[] {
@@ -292,7 +292,8 @@ function figure(value: number | undefined): string {
   return value === undefined ? "-" : formatNumber(value);
 }
 
-function table(heads: Row, rows: readonly Row[]): string[] {
+function table(heads: Row, rows: readonly Row[], columns: "figures" | "text" = "figures"): string[] {
   const line = (cells: Row): string => `| ${cells.join(" | ")} |`;
-  return [line(heads), `|---|${"---:|".repeat(heads.length - 1)}`, ...rows.map(line)];
+  const rule = (columns === "figures" ? "---:|" : "---|").repeat(heads.length - 1);
+  return [line(heads), `|---|${rule}`, ...rows.map(line)];
 }

@@ -72,7 +72,7 @@ function loadCommand(scenario: Scenario, broker: BrokerProcess, caFile: string):
     scenario.measure === "connect"
       ? ["-d", "2"]
       : ["-d", String(seconds * factor), "--warmup", String(warmup)];
-  const output = ["--quiet", "--json", "-", "--pid", String(broker.pid)];
+  const output = ["--json", "-", "--pid", String(broker.pid)];
   return [
     process.execPath,
     dunlinProgram,
@@ -112,7 +112,9 @@ async function runLoad(command: readonly string[]): Promise<LoadResult> {
     errors += chunk;
   });
   await new Promise((resolve) => child.on("close", resolve));
-  if (output === "") throw new Error(errors || "the generator did not come to an end");
+  // Above the last line there is what it told of its progress.
+  if (output === "")
+    throw new Error(errors.trim().split("\n").at(-1) || "the generator did not come to an end");
   return JSON.parse(output);
 }
 

@@ -85,7 +85,9 @@ class LoadRun {
     const end = this.#snapshot();
     this.#phase = "drain";
     await this.#all({ kind: "stop" });
-    const collectSeconds = plan.sessions === "offline" ? await this.#collect() : await this.#drain();
+    const collectSeconds = plan.sessions === "offline" ? await this.#collect() : undefined;
+    // A run that ends by count has waited for its messages already.
+    if (plan.sessions !== "offline" && plan.count === 0) await this.#drain();
     const drained = this.#snapshot();
     clearInterval(this.#sampler);
     await this.#all({ kind: "finish" });
@@ -109,11 +111,10 @@ class LoadRun {
   }
 
   /** Waits until everything has arrived, or nothing more does. */
-  async #drain(): Promise<undefined> {
+  async #drain(): Promise<void> {
     const { publishQoS, subscribeQoS } = this.#plan;
     const quietMs = Math.min(publishQoS, subscribeQoS) === 0 ? QOS_0_DRAIN_MS : STALL_MS;
     await this.#untilDoneOrQuiet(() => this.#isComplete(), quietMs);
-    return undefined;
   }
 
   /** Waits until all messages of a run that ends by count have been sent and, unless their subscribers are away, arrived. */

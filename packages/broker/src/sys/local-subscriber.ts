@@ -14,10 +14,13 @@ export class LocalSubscriber implements PacketSink {
   readonly congested = false;
   readonly outboundAliases: null = null;
   readonly #onMessage: (message: PublishPacket) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #reader = new FrameReader(Number.MAX_SAFE_INTEGER);
 
-  constructor(onMessage: (message: PublishPacket) => void) {
+  /** `onError` gets what `onMessage` throws: it is no business of who published. */
+  constructor(onMessage: (message: PublishPacket) => void, onError: (error: unknown) => void) {
     this.#onMessage = onMessage;
+    this.#onError = onError;
   }
 
   sendEncoded(publish: EncodedPublish): void {
@@ -25,7 +28,15 @@ export class LocalSubscriber implements PacketSink {
     reader.feed(publish.bytes, publish.start, publish.end);
     while (reader.next()) {
       const packet = decodePacket(reader.bytes, reader.start, reader.bodyStart, reader.end, 5, "server");
-      if (packet.type === "PUBLISH") this.#onMessage(packet);
+      if (packet.type === "PUBLISH") this.#tell(packet);
+    }
+  }
+
+  #tell(message: PublishPacket): void {
+    try {
+      this.#onMessage(message);
+    } catch (error) {
+      this.#onError(error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type PublishPacket, topicFilterProblem, topicNameProblem } from "@dunlin/protocol";
+import { type PublishPacket, topicFilterProblem } from "@dunlin/protocol";
 import { Connections } from "./connection/connections.ts";
 import type { Counters } from "./counters.ts";
 import { Engine } from "./delivery/engine.ts";
@@ -64,6 +64,7 @@ class RunningBroker implements Broker {
   readonly #services: readonly SystemTopicService[];
   #state: Broker["state"] = "new";
   #cancels: (() => void)[] = [];
+  #starting: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: BrokerOptions) {
@@ -91,15 +92,9 @@ class RunningBroker implements Broker {
     if (this.#state !== "new")
       throw new BrokerError("DUNLIN_STATE", `cannot start a broker that is ${this.#state}`);
     this.#state = "starting";
+    this.#starting = this.#start();
     try {
-      await recover(this.#engine);
-      this.#startClock();
-      const publisher = this.#publisher();
-      for (const service of this.#services) service.start(publisher);
-      for (const listener of this.listeners) {
-        await listener.start((stream) => this.#connections.accept(stream));
-      }
-      this.#state = "running";
+      await this.#starting;
     } catch (error) {
       await this.stop();
       throw error;
@@ -116,11 +111,16 @@ class RunningBroker implements Broker {
   }
 
   async publish(message: BrokerMessage): Promise<void> {
-    this.#requireRunning("publish");
+    this.#requireState("running", "publish");
     const { topicName, qos = 0, retain = false, properties = {} } = message;
-    const problem = topicNameProblem(topicName);
-    if (problem !== undefined)
-      throw new BrokerError("DUNLIN_OPTION", `the Topic Name ${JSON.stringify(topicName)} ${problem}`);
+    try {
+      this.#engine.topics.internName(topicName);
+    } catch (cause) {
+      const problem = (cause as Error).message;
+      throw new BrokerError("DUNLIN_OPTION", `cannot publish to ${JSON.stringify(topicName)}: ${problem}`, {
+        cause,
+      });
+    }
     const payload = typeof message.payload === "string" ? Buffer.from(message.payload) : message.payload;
     if (publishMessage(this.#engine, { topicName, payload, qos, retain, properties })) {
       await this.#engine.commits.stored();
@@ -128,12 +128,15 @@ class RunningBroker implements Broker {
   }
 
   subscribe(topicFilter: string, onMessage: (message: PublishPacket) => void): () => void {
-    this.#requireRunning("subscribe");
+    this.#requireState("running", "subscribe");
     const problem = topicFilterProblem(topicFilter);
     if (problem !== undefined)
       throw new BrokerError("DUNLIN_OPTION", `the Topic Filter ${JSON.stringify(topicFilter)} ${problem}`);
     const session = new Session("", 0, 5, false, this.#engine.ends);
-    session.sink = new LocalSubscriber(onMessage);
+    const { logger } = this.#engine.options;
+    session.sink = new LocalSubscriber(onMessage, (error) => {
+      logger.error({ error, topicFilter }, "a subscriber in the program threw");
+    });
     this.#engine.router.subscribe(session, {
       topicFilter,
       qos: 0,
@@ -156,6 +159,19 @@ class RunningBroker implements Broker {
 
   on<Name extends keyof BrokerEvents>(name: Name, handler: (event: BrokerEvents[Name]) => void): () => void {
     return this.#engine.events.on(name, handler);
+  }
+
+  async #start(): Promise<void> {
+    await recover(this.#engine);
+    this.#startClock();
+    const publisher = this.#publisher();
+    for (const service of this.#services) service.start(publisher);
+    for (const listener of this.listeners) {
+      this.#requireState("starting", "go on starting");
+      await listener.start((stream) => this.#connections.accept(stream));
+    }
+    this.#requireState("starting", "go on starting");
+    this.#state = "running";
   }
 
   #startClock(): void {
@@ -181,6 +197,8 @@ class RunningBroker implements Broker {
     const { options, commits } = this.#engine;
     const wasStarted = this.#state !== "new";
     this.#state = "stopping";
+    // A start that is under way gives up at its next step; what it has started is stopped below.
+    await this.#starting?.catch(() => {});
     for (const listener of this.listeners) await listener.stop();
     for (const service of this.#services) service.stop();
     for (const connection of [...this.#connections.values()]) {
@@ -209,8 +227,8 @@ class RunningBroker implements Broker {
     for (const connection of [...this.#connections.values()]) connection.destroy();
   }
 
-  #requireRunning(what: string): void {
-    if (this.#state === "running") return;
+  #requireState(state: Broker["state"], what: string): void {
+    if (this.#state === state) return;
     throw new BrokerError("DUNLIN_STATE", `cannot ${what} on a broker that is ${this.#state}`);
   }
 }

@@ -60,6 +60,11 @@ describe("resolveOptions", () => {
     expect(problemOf({ limits: { [name]: value - 1 } })).toBe("none");
   });
 
+  test("keeps room for the broker's own topics", () => {
+    expect(problemOf({ limits: { maximumTopicLength: 63 } })).toContain("from 64 to 65535");
+    expect(problemOf({ limits: { maximumTopicLevels: 7 } })).toContain("from 8 to");
+  });
+
   test("refuses a limit that does not exist", () => {
     expect(problemOf({ limits: { maximumFoo: 1 } as object })).toContain("maximumFoo");
   });

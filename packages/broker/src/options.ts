@@ -156,6 +156,12 @@ const LARGEST = {
   maximumSessionExpiryIntervalSeconds: 0xffffffff,
 } as Partial<Record<keyof BrokerLimits, number>>;
 
+/** The broker's own topics must fit. */
+const SMALLEST: Partial<Record<keyof BrokerLimits, number>> = {
+  maximumTopicLength: 64,
+  maximumTopicLevels: 8,
+};
+
 const MAY_BE_ZERO: ReadonlySet<keyof BrokerLimits> = new Set<keyof BrokerLimits>([
   "topicAliasMaximum",
   "outboundTopicAliasMaximum",
@@ -171,7 +177,7 @@ function checkLimits(limits: BrokerLimits): void {
     if (!(name in defaultLimits)) {
       throw new BrokerError("DUNLIN_OPTION", `there is no limit named ${name}; docs/limits.md lists them`);
     }
-    const least = MAY_BE_ZERO.has(name) ? 0 : 1;
+    const least = MAY_BE_ZERO.has(name) ? 0 : (SMALLEST[name] ?? 1);
     const most = LARGEST[name] ?? Number.MAX_SAFE_INTEGER;
     if (!Number.isInteger(value) || value < least || value > most) {
       throw new BrokerError(

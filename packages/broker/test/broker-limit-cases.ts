@@ -66,14 +66,14 @@ export const brokerLimitCases: {
     free: undefined,
   },
   maximumTopicLength: {
-    limit: 5,
-    scenario: (virtual) => use(virtual, "/öööö"),
+    limit: 64,
+    scenario: (virtual) => use(virtual, `/${"ö".repeat(32)}`),
     limited: [0x8f, 0x90],
     free: [0, undefined],
   },
   maximumTopicLevels: {
-    limit: 2,
-    scenario: (virtual) => use(virtual, "a/b/c"),
+    limit: 8,
+    scenario: (virtual) => use(virtual, "1/2/3/4/5/6/7/8/9"),
     limited: [0x8f, 0x90],
     free: [0, undefined],
   },

@@ -48,14 +48,14 @@ export class MqttJsClient implements ClientUnderTest {
   }
 }
 
-/** Rejects where the broker refuses. */
+/** Rejects where the broker refuses. What the client receives goes to `inbox`. */
 export async function connectMqttJs(
   url: string,
   version: MqttVersion,
   options: IClientOptions = {},
+  inbox: Inbox<MqttJsMessage> = new Inbox(),
 ): Promise<MqttJsClient> {
   const client = mqtt.connect(url, { ...versionOptions[version], reconnectPeriod: 0, ...options });
-  const inbox = new Inbox<MqttJsMessage>();
   // At once: what a session holds comes right behind the CONNACK.
   client.on("message", (topic, payload, { qos, retain, dup, properties = {} }) => {
     inbox.push({ topic, payload: payload.toString(), qos, retain, dup, properties });

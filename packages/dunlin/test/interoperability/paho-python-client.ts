@@ -35,6 +35,8 @@ export interface PahoConnectOptions {
   readonly clientId: string;
   readonly cleanStart: boolean;
   readonly caFile: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
   readonly will?: (Message & { readonly properties?: PahoProperties }) | undefined;
   readonly properties?: PahoProperties;
 }

@@ -55,6 +55,8 @@ function restore(
     const { body, willDelayIntervalSeconds: delayIntervalSeconds } = will;
     const publishAtMs = will.publishAtMs === 0 ? endedMs + delayIntervalSeconds * 1000 : will.publishAtMs;
     session.will = { body, delayIntervalSeconds, publishAtMs };
+    // Else its delay would begin anew with the next crash.
+    if (will.publishAtMs !== publishAtMs) engine.commits.putWill(session, { ...will, publishAtMs });
   }
   return session;
 }

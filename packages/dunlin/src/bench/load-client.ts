@@ -110,7 +110,9 @@ export abstract class LoadClient implements WireReceiver {
       while (reader.next()) this.#onPacket(reader, now);
     } catch (error) {
       this.context.counters[Counter.protocolErrors]! += 1;
-      this.#fail(error as Error);
+      this.#fail(
+        this.state === "connecting" ? new RefusedError(notUnderstood(error as Error)) : (error as Error),
+      );
     }
     this.#writeGathered();
   }
@@ -273,4 +275,9 @@ function closedText(state: ClientState, error: Error | undefined): string {
   if (state === "opening") return `cannot connect: ${error?.message ?? "the connection was closed"}`;
   const when = state === "connecting" ? "before CONNACK" : "before SUBACK";
   return `the broker closed a connection ${when}${error === undefined ? "" : `: ${error.message}`}`;
+}
+
+/** A broker without MQTT 5.0 answers in the words of 3.1.1. */
+function notUnderstood(error: Error): string {
+  return `the broker does not answer as this version of MQTT demands (${error.message}); try another one with -V`;
 }

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { Inbox } from "../interoperability/client-under-test.ts";
+import { Inbox } from "../interoperability/inbox.ts";
 
 const folder = fileURLToPath(new URL("../../../../examples/", import.meta.url));
 

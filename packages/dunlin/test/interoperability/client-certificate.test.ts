@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { missingOpenssl } from "./broker-process.ts";
-import { closing, skipWithout, uniqueName } from "./core-suite.ts";
 import { connectionArguments, missingMosquitto, runMosquitto } from "./mosquitto-client.ts";
 import { connectMqttJs } from "./mqttjs-client.ts";
 import { missingPahoPython, PahoPython } from "./paho-python-client.ts";
+import { closing, skipWithout, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker();

@@ -1,9 +1,10 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { Inbox, type Message } from "./client-under-test.ts";
-import { closing, skipWithout, uniqueName } from "./core-suite.ts";
+import type { Message } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 import { mqttJsOpener } from "./mqttjs-client.ts";
+import { closing, skipWithout, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker();

@@ -1,9 +1,10 @@
 import { Store } from "mqtt";
 import { describe, expect, test } from "vitest";
-import { Inbox, type Message } from "./client-under-test.ts";
-import { closing, skipWithout, uniqueName } from "./core-suite.ts";
+import type { Message } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 import { connectMqttJs, type MqttJsClient, type MqttJsMessage } from "./mqttjs-client.ts";
 import { missingPahoPython, PahoPython } from "./paho-python-client.ts";
+import { closing, skipWithout, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker();

@@ -4,13 +4,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { QoS } from "@dunlin/protocol";
-import {
-  type ClientUnderTest,
-  Inbox,
-  type Message,
-  type MqttVersion,
-  type OpenClient,
-} from "./client-under-test.ts";
+import type { ClientUnderTest, Message, MqttVersion, OpenClient } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { skipWithout, uniqueName } from "./core-suite.ts";
 import { connectionArguments, MosquittoSub, missingMosquitto, runMosquitto } from "./mosquitto-client.ts";
+import { skipWithout, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker({ limits: { receiveMaximum: 5 } });

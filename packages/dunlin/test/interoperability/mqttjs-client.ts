@@ -1,12 +1,7 @@
 import { readFileSync } from "node:fs";
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from "mqtt";
-import {
-  type ClientUnderTest,
-  Inbox,
-  type Message,
-  type MqttVersion,
-  type OpenOptions,
-} from "./client-under-test.ts";
+import type { ClientUnderTest, Message, MqttVersion, OpenOptions } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 
 const versionOptions: Record<MqttVersion, IClientOptions> = {
   "3.1": { protocolVersion: 3, protocolId: "MQIsdp" },

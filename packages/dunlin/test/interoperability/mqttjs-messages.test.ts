@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { IClientOptions, IPublishPacket } from "mqtt";
 import { describe, expect, test } from "vitest";
-import { closing, uniqueName } from "./core-suite.ts";
 import { connectMqttJs, type MqttJsClient } from "./mqttjs-client.ts";
+import { closing, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker();

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import type { QoS } from "@dunlin/protocol";
 import Paho from "paho-mqtt";
 import { WebSocket } from "ws";
-import { type ClientUnderTest, Inbox, type Message, type OpenClient } from "./client-under-test.ts";
+import type { ClientUnderTest, Message, OpenClient } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 
 /**
  * Opens clients of npm's paho-mqtt, which is made for browsers: it takes WebSocket from the global scope, and here

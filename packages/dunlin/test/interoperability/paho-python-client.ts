@@ -4,13 +4,8 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { QoS } from "@dunlin/protocol";
-import {
-  type ClientUnderTest,
-  Inbox,
-  type Message,
-  type MqttVersion,
-  type OpenClient,
-} from "./client-under-test.ts";
+import type { ClientUnderTest, Message, MqttVersion, OpenClient } from "./client-under-test.ts";
+import { Inbox } from "./inbox.ts";
 
 /** The system's Python: Debian's package is not seen by others. */
 const python = "/usr/bin/python3";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { closing, skipWithout, uniqueName } from "./core-suite.ts";
 import { missingPahoPython, type PahoConnectOptions, PahoPython } from "./paho-python-client.ts";
+import { closing, skipWithout, uniqueName } from "./test-scope.ts";
 import { useBroker } from "./use-broker.ts";
 
 const broker = useBroker({ limits: { maximumKeepAliveSeconds: 30 } });

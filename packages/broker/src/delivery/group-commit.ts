@@ -81,6 +81,8 @@ export class GroupCommit {
   #filling = new FillingGroup(SMALLEST_BODIES);
   #number = 1;
   #committed = 0;
+  /** The last group that deletes a session. */
+  #deletingNumber = 0;
   #state: "idle" | "scheduled" | "storing" | "closed" = "idle";
   #urgent = false;
   #storingBytes = 0;
@@ -99,6 +101,11 @@ export class GroupCommit {
   /** The number of the last group that is stored. */
   get committed(): number {
     return this.#committed;
+  }
+
+  /** Whether a session that has ended would come back if the broker crashed now. */
+  get deletionPending(): boolean {
+    return this.#deletingNumber > this.#committed;
   }
 
   /** Bytes of messages that wait to be stored. */
@@ -168,6 +175,7 @@ export class GroupCommit {
   deleteSession(session: Session): void {
     const group = this.#fill();
     group.sessions.set(session.number, null);
+    this.#deletingNumber = this.#number;
     group.touched.delete(session);
     group.inboxes.delete(session.number);
     group.subscriptions.delete(session.number);

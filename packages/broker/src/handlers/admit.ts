@@ -46,8 +46,9 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   );
   session.window.rewind();
   client.attach(session, identity, keepAliveSeconds);
-  if (session.stored) {
-    engine.commits.putSession(session);
+  if (session.stored) engine.commits.putSession(session);
+  // Also where CONNACK says that no earlier session is present.
+  if (session.stored || engine.commits.deletionPending) {
     await engine.commits.stored();
     // Another connection may have taken the session over meanwhile.
     if (client.closed) return;

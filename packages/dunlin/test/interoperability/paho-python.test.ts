@@ -5,8 +5,14 @@ import { useBroker } from "./use-broker.ts";
 const broker = useBroker();
 const open = pahoPythonOpener(broker.certificates.ca);
 
-for (const version of ["3.1", "3.1.1", "5.0"] as const) {
-  for (const transport of ["tcp", "tls", "ws", "wss"] as const) {
+const combinations = [
+  { version: "3.1", transports: ["tcp", "ws"] },
+  { version: "3.1.1", transports: ["tcp", "tls", "ws"] },
+  { version: "5.0", transports: ["tcp", "tls", "ws", "wss"] },
+] as const;
+
+for (const { version, transports } of combinations) {
+  for (const transport of transports) {
     const client = "Eclipse Paho for Python 1.6";
     describeCore({ broker, client, version, transport, open, missing: missingPahoPython });
   }

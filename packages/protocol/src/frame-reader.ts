@@ -44,6 +44,22 @@ export class FrameReader {
     return this.partialLength;
   }
 
+  /** Bytes that the incomplete packet still needs; 0 while its header is incomplete, or where none is held. */
+  get missingBytes(): number {
+    return this.partialPacketSize === 0 ? 0 : this.partialPacketSize - this.partialLength;
+  }
+
+  /**
+   * Copies the incomplete packet to `target` and lets go of it: the caller puts its next input right behind, and
+   * feeds both as one, so that the packet is shown in place between its neighbours.
+   */
+  moveHeldTo(target: Uint8Array, offset: number): void {
+    target.set(this.partial.subarray(0, this.partialLength), offset);
+    this.partial = EMPTY;
+    this.partialLength = 0;
+    this.partialPacketSize = 0;
+  }
+
   /**
    * Gives the next input. The bytes from `start` to `end` must stay unchanged while packets that lie in them are
    * in use. The input before must be used up: `next` returned false.

@@ -29,7 +29,9 @@ import { FirstComeAliases } from "./first-come-aliases.ts";
 import { LARGEST_PACKET_BYTES, PacketWriter } from "./packet-writer.ts";
 
 /** A client that sends more in one turn of the event loop waits for the next one. */
-const READ_BYTES_PER_TURN = 64 * 1024;
+const READ_BYTES_PER_TURN = 128 * 1024;
+/** The beginning of a packet that is longer than this is not copied once more to join the rest. */
+const LARGEST_JOINED_BYTES = 64 * 1024;
 /** What waits less than this for a client is not worth counting in the memory budget. */
 const COUNTED_OUTPUT_BYTES = 8 * 1024;
 /** A connection that holds so much makes room by its end when memory is short. */
@@ -115,9 +117,16 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#hold(end - start);
       return;
     }
-    const at = arena.reserve(end - start);
-    copyBytes(bytes, start, end, arena.bytes, at);
-    this.#reader.feed(arena.bytes, at, at + end - start);
+    const reader = this.#reader;
+    const missing = reader.missingBytes;
+    // A packet that is complete now joins its neighbours, so that all can go on as one range.
+    const held = missing > 0 && missing <= end - start ? reader.bufferedBytes : 0;
+    const joins = held > 0 && held <= LARGEST_JOINED_BYTES;
+    const at = arena.reserve(joins ? held + end - start : end - start);
+    const chunkAt = joins ? at + held : at;
+    if (joins) reader.moveHeldTo(arena.bytes, at);
+    copyBytes(bytes, start, end, arena.bytes, chunkAt);
+    reader.feed(arena.bytes, at, chunkAt + end - start);
     this.#readPackets();
     this.#countTurn(end - start);
   }

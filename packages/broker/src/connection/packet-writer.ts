@@ -76,12 +76,25 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
 
   sendEncodedAs(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void {
     this.#countPublish(publish);
+    if (publish.exclusive) this.#appendInPlace(publish, packetIdentifier, dup);
+    else this.#appendCopy(publish, packetIdentifier, dup);
+    this.flushLater();
+  }
+
+  /** The packet goes on as it was received, but for two bytes. */
+  #appendInPlace(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void {
     const { bytes, start, end, packetIdentifierOffset } = publish;
-    const output = this.output;
-    const bodyStart = packetIdentifierOffset + 2;
-    const copied = end - start < LARGE_PUBLISH_BYTES ? end : bodyStart;
-    // A long Topic Name makes a long header; it has to be copied, for the identifier stands behind it.
+    writeUint16(bytes, packetIdentifierOffset, packetIdentifier);
+    if (dup) bytes[start] = bytes[start]! | DUP;
+    this.output.append(bytes, start, end);
+  }
+
+  #appendCopy(publish: EncodedPublish, packetIdentifier: number, dup: boolean): void {
+    const { bytes, start, end, packetIdentifierOffset } = publish;
+    const { output } = this;
+    const copied = end - start < LARGE_PUBLISH_BYTES ? end : packetIdentifierOffset + 2;
     const length = copied - start;
+    // A long Topic Name makes a long header; it has to be copied, for the identifier stands behind it.
     const direct = length > LARGE_PUBLISH_BYTES;
     const target = direct ? Buffer.allocUnsafe(length) : null;
     const offset = direct ? 0 : output.reserve(length);
@@ -91,7 +104,6 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     writeUint16(chunk, offset + packetIdentifierOffset - start, packetIdentifier);
     if (target !== null) output.append(target, 0, length);
     if (copied < end) output.append(bytes, copied, end);
-    this.flushLater();
   }
 
   acknowledge(

@@ -21,13 +21,14 @@ export type Delivery = (typeof Delivery)[keyof typeof Delivery];
 /** Gives a message to every subscriber of its topic. */
 export function deliver(engine: Engine, publication: Publication): Delivery {
   const route = engine.router.routeOf(publication.topic);
-  const targets = route.targets;
+  const { targets, groups } = route;
   let delivery: Delivery = Delivery.NO_SUBSCRIBERS;
   for (let index = 0; index < targets.length; index++) {
     let target: RouteTarget<Session> | null = targets[index]!;
     // No Local [MQTT-3.8.3-3].
     if (target.subscriber === publication.publisher) target = target.forOwn;
     if (target === null) continue;
+    publication.last = index === targets.length - 1 && groups.length === 0;
     const retain = publication.retain && target.retainAsPublished;
     const identifiers = target.subscriptionIdentifiers;
     const outcome = deliverTo(
@@ -41,8 +42,8 @@ export function deliver(engine: Engine, publication: Publication): Delivery {
     );
     if (outcome > delivery) delivery = outcome;
   }
-  const groups = route.groups;
   for (let index = 0; index < groups.length; index++) {
+    publication.last = index === groups.length - 1;
     const outcome = deliverToGroup(engine, publication, groups[index]!);
     if (outcome > delivery) delivery = outcome;
   }

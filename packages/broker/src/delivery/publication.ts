@@ -28,6 +28,7 @@ class Encoding implements EncodedPublish {
   start = 0;
   end = 0;
   packetIdentifierOffset = 0;
+  exclusive = false;
   /** The publication that it was made for. */
   stamp = 0;
 }
@@ -53,6 +54,9 @@ export class Publication implements MessageParts {
   propertyBytes: Uint8Array = EMPTY;
   propertiesStart = 0;
   propertiesEnd = 0;
+
+  /** No further subscriber follows: what is encoded now may be changed by whoever sends it. */
+  last = true;
 
   /** Where this message's body stands in the commit group that is being filled. */
   bodyTicket = 0;
@@ -137,6 +141,7 @@ export class Publication implements MessageParts {
     }
     const encoding = this.#encodingOf(formOf(version, qos, retain));
     if (encoding.stamp !== this.#stamp) this.#encode(encoding, version, qos, retain, undefined, 0, true);
+    encoding.exclusive = this.last;
     return encoding;
   }
 
@@ -159,6 +164,7 @@ export class Publication implements MessageParts {
     this.publisher = publisher;
     this.expiresAtMs = NEVER;
     this.bodyTicket = 0;
+    this.last = true;
   }
 
   #encodingOf(form: number): Encoding {
@@ -240,6 +246,7 @@ export class Publication implements MessageParts {
     encoding.start = start;
     encoding.end = start + size;
     encoding.stamp = this.#stamp;
+    encoding.exclusive = this.last || encoding === this.#single;
     return encoding;
   }
 

@@ -1,12 +1,14 @@
 import type { ControlPacket, ProtocolVersion } from "@dunlin/protocol";
 
-/** A whole encoded PUBLISH that may go to many clients; `bytes` never change. */
+/** A whole encoded PUBLISH that may go to many clients. */
 export interface EncodedPublish {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
   /** Offset of the two Packet Identifier bytes; with QoS 0, of where they would stand. */
   readonly packetIdentifierOffset: number;
+  /** Nobody else gets it: its Packet Identifier and DUP may be put in where it stands. */
+  readonly exclusive: boolean;
 }
 
 /** Where packets for a connected client go. */

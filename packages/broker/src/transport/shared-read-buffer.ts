@@ -2,7 +2,7 @@ import { type Server, Socket } from "node:net";
 import { onRead } from "./socket-byte-stream.ts";
 
 /** Bytes that one read of a socket can take. */
-const READ_BUFFER_SIZE = 64 * 1024;
+const READ_BUFFER_SIZE = 128 * 1024;
 
 /** The part of Node's listening handle that we use; it is not documented. */
 interface ListeningHandle {

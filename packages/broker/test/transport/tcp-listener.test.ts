@@ -67,7 +67,7 @@ test("all sockets of a listener read into one buffer", async () => {
   }
   expect(read.map(({ text }) => text)).toEqual(["first", "second"]);
   expect(read[0]?.buffer).toBe(read[1]?.buffer);
-  expect(read[0]?.buffer.byteLength).toBe(65_536);
+  expect(read[0]?.buffer.byteLength).toBe(131_072);
 });
 
 test("a client that resets the connection is an error of that stream", async () => {

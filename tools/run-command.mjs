@@ -10,8 +10,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, onLine?: (line: string) => void }} [options] `onLine` gets each line of
- *   standard output as it comes.
+ * @param {{ env?: NodeJS.ProcessEnv, timeoutMs?: number }} [options]
  * @returns {Promise<{ exitCode: number, output: string }>} with stdout and stderr interleaved in `output`.
  */
 export function runCommand(command, args, options = {}) {
@@ -24,21 +23,17 @@ export function runCommand(command, args, options = {}) {
       shell: process.platform === "win32" && command === "npm",
     });
     let output = "";
-    let partialLine = "";
+    const timer = options.timeoutMs && setTimeout(() => child.kill(), options.timeoutMs);
     const collect = (/** @type {string} */ text) => {
       output += text;
     };
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      collect(text);
-      const lines = (partialLine + text).split("\n");
-      partialLine = lines.pop() ?? "";
-      for (const line of lines) options.onLine?.(line);
-    });
+    child.stdout.setEncoding("utf8").on("data", collect);
     child.stderr.setEncoding("utf8").on("data", collect);
     child.on("error", (error) =>
       resolve({ exitCode: 127, output: `${output}${command}: ${error.message}\n` }),
     );
     child.on("close", (code, signal) => {
+      clearTimeout(timer);
       if (signal) collect(`${command} was ended by ${signal}\n`);
       resolve({ exitCode: code ?? 1, output });
     });

@@ -15,6 +15,9 @@ const { values: options, positionals } = parseArgs({
   options: { filter: { type: "string", multiple: true } },
   allowPositionals: true,
 });
+/** A run takes a few minutes; one that takes this long hangs. */
+const TESTS_TIMEOUT_MS = 20 * 60 * 1000;
+
 const filters = [...(options.filter ?? []), ...positionals];
 
 const readPackage = (/** @type {string} */ folder) =>
@@ -113,6 +116,7 @@ async function runTests() {
     ["run", "--allowOnly=false", ...reporters, ...filters],
     {
       env: { DUNLIN_TEST_SUMMARY: summaryFile, NO_COLOR: "1" },
+      timeoutMs: TESTS_TIMEOUT_MS,
     },
   );
   /** @type {import("./vitest-summary-reporter.mjs").TestSummary} */

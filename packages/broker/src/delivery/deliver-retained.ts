@@ -5,8 +5,7 @@ import { Delivery, deliverTo } from "./deliver.ts";
 import type { Engine } from "./engine.ts";
 import { MessageBodyView } from "./message-body.ts";
 
-/** Messages between two looks at whether the client keeps up. */
-const SLICE = 256;
+/** Between two looks at whether the client has caught up. */
 const RETRY_MS = 10;
 
 /**
@@ -21,14 +20,13 @@ export async function deliverRetained(
   // Retained messages are not sent to Shared Subscriptions [MQTT 5.0, 4.8.2].
   if (parseSharedFilter(subscription.topicFilter) !== undefined) return false;
   const names = engine.retained.matching(subscription.topicFilter);
-  if (names.length === 0) return false;
-  const sink = session.sink;
+  const { sink } = session;
+  if (names.length === 0 || sink === null) return false;
   let storing = false;
-  for (let from = 0; from < names.length && session.sink === sink && sink !== null; from += SLICE) {
+  for (const name of names) {
     while (sink.congested && session.sink === sink) await delay(engine, RETRY_MS);
-    for (const name of names.slice(from, from + SLICE)) {
-      if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;
-    }
+    if (session.sink !== sink) break;
+    if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;
   }
   return storing;
 }

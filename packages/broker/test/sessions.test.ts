@@ -160,6 +160,10 @@ describe("a session", () => {
       await virtual.connect("c", expiring(60));
       await virtual.advance(20_000);
       expect(heard).toEqual([]);
+      // The new connection has no will.
+      virtual.broker.disconnect("c");
+      await virtual.advance(20_000);
+      expect(heard).toEqual([]);
     });
 
     test("is retained, and expires from its publication on", async () => {

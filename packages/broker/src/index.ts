@@ -7,6 +7,8 @@ export {
   type BrokerOptions,
   type ConnectionLimits,
   defaultLimits,
+  type LimitRange,
+  limitRanges,
 } from "./options.ts";
 export type * from "./ports/authenticator.ts";
 export type * from "./ports/authorizer.ts";

@@ -145,44 +145,61 @@ export function resolveOptions(options: BrokerOptions, platform: PlatformDefault
   };
 }
 
-const LARGEST = {
-  receiveMaximum: 65_535,
-  maximumInflight: 65_534,
-  topicAliasMaximum: 65_535,
-  outboundTopicAliasMaximum: 65_535,
-  maximumKeepAliveSeconds: 65_535,
-  maximumPacketSize: 268_435_460,
-  maximumTopicLength: 65_535,
-  maximumSessionExpiryIntervalSeconds: 0xffffffff,
-} as Partial<Record<keyof BrokerLimits, number>>;
+/** What a limit may be; the broker refuses anything else. */
+export interface LimitRange {
+  readonly minimum: number;
+  readonly maximum: number;
+}
 
-/** The broker's own topics must fit. */
-const SMALLEST: Partial<Record<keyof BrokerLimits, number>> = {
-  maximumTopicLength: 64,
-  maximumTopicLevels: 8,
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
+const TWO_BYTES = 0xffff;
+const FOUR_BYTES = 0xffffffff;
+/** The largest packet that MQTT can express, fixed header included. */
+const LARGEST_PACKET = 268_435_460;
+
+function range(minimum: number, maximum: number): LimitRange {
+  return { minimum, maximum };
+}
+
+export const limitRanges: Readonly<Record<keyof BrokerLimits, LimitRange>> = {
+  maximumConnections: range(1, UNBOUNDED),
+  maximumConnectionsPerAddress: range(1, UNBOUNDED),
+  connectTimeoutMs: range(1, 0x7fffffff),
+  maximumConnectPacketSize: range(16, LARGEST_PACKET),
+  maximumPacketSize: range(16, LARGEST_PACKET),
+  maximumKeepAliveSeconds: range(1, TWO_BYTES),
+  receiveMaximum: range(1, TWO_BYTES),
+  topicAliasMaximum: range(0, TWO_BYTES),
+  outboundTopicAliasMaximum: range(0, TWO_BYTES),
+  // A window that spans all Packet Identifiers would use one twice.
+  maximumInflight: range(1, TWO_BYTES - 1),
+  maximumOutputBytes: range(1024, UNBOUNDED),
+  maximumSessions: range(1, UNBOUNDED),
+  maximumSessionExpiryIntervalSeconds: range(0, FOUR_BYTES),
+  // The broker's own topics must fit.
+  maximumTopicLength: range(64, TWO_BYTES),
+  maximumTopicLevels: range(8, TWO_BYTES),
+  maximumSubscriptionsPerSession: range(1, UNBOUNDED),
+  maximumQueuedMessages: range(0, UNBOUNDED),
+  maximumQueuedBytes: range(0, UNBOUNDED),
+  maximumInboundQoS2: range(1, TWO_BYTES),
+  maximumRetainedMessages: range(0, UNBOUNDED),
+  maximumRetainedBytes: range(0, UNBOUNDED),
+  maximumCachedTopics: range(1, UNBOUNDED),
+  memoryBudgetBytes: range(1, UNBOUNDED),
+  maximumPendingCommitBytes: range(1, UNBOUNDED),
 };
-
-const MAY_BE_ZERO: ReadonlySet<keyof BrokerLimits> = new Set<keyof BrokerLimits>([
-  "topicAliasMaximum",
-  "outboundTopicAliasMaximum",
-  "maximumSessionExpiryIntervalSeconds",
-  "maximumRetainedMessages",
-  "maximumRetainedBytes",
-  "maximumQueuedMessages",
-  "maximumQueuedBytes",
-]);
 
 function checkLimits(limits: BrokerLimits): void {
   for (const [name, value] of Object.entries(limits) as [keyof BrokerLimits, number][]) {
     if (!(name in defaultLimits)) {
       throw new BrokerError("DUNLIN_OPTION", `there is no limit named ${name}; docs/limits.md lists them`);
     }
-    const least = MAY_BE_ZERO.has(name) ? 0 : (SMALLEST[name] ?? 1);
-    const most = LARGEST[name] ?? Number.MAX_SAFE_INTEGER;
-    if (!Number.isInteger(value) || value < least || value > most) {
+    const { minimum, maximum } = limitRanges[name];
+    if (!Number.isInteger(value) || value < minimum || value > maximum) {
       throw new BrokerError(
         "DUNLIN_OPTION",
-        `limits.${name} is ${value}: it must be a whole number from ${least} to ${most}`,
+        `limits.${name} is ${value}: it must be a whole number from ${minimum} to ${maximum}`,
       );
     }
   }

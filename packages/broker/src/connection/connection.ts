@@ -5,12 +5,10 @@ import {
   FrameReader,
   PacketType,
   ProtocolError,
-  peekProtocolVersion,
   ReasonCode,
   reasonName,
-  UnsupportedProtocolVersionError,
 } from "@dunlin/protocol";
-import { copyBytes, copyOut } from "../arena.ts";
+import { copyOut } from "../arena.ts";
 import type { Engine } from "../delivery/engine.ts";
 import { pump } from "../delivery/finish-delivery.ts";
 import type { Client, Disconnection, RunningAuthentication } from "../handlers/client.ts";
@@ -22,16 +20,15 @@ import type { Listener } from "../ports/listener.ts";
 import type { Topic } from "../routing/topic.ts";
 import type { Session } from "../session/session.ts";
 import { TimerWheel } from "../timer-wheel.ts";
+import { answerableVersion, checkBeforeConnack, checkFirst } from "./before-connack.ts";
 import { connectReturnCodeOf } from "./connack.ts";
 import type { Connections } from "./connections.ts";
 import { dispatch } from "./dispatch.ts";
-import { FirstComeAliases } from "./first-come-aliases.ts";
-import { LARGEST_PACKET_BYTES, PacketWriter } from "./packet-writer.ts";
+import { feedCopy } from "./feed-copy.ts";
+import { PacketWriter } from "./packet-writer.ts";
 
 /** A client that sends more in one turn of the event loop waits for the next one. */
 const READ_BYTES_PER_TURN = 128 * 1024;
-/** The beginning of a packet that is longer than this is not copied once more to join the rest. */
-const LARGEST_JOINED_BYTES = 64 * 1024;
 /** What waits less than this for a client is not worth counting in the memory budget. */
 const COUNTED_OUTPUT_BYTES = 8 * 1024;
 /** A connection that holds so much makes room by its end when memory is short. */
@@ -117,16 +114,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#hold(end - start);
       return;
     }
-    const reader = this.#reader;
-    const missing = reader.missingBytes;
-    // A packet that is complete now joins its neighbours, so that all can go on as one range.
-    const held = missing > 0 && missing <= end - start ? reader.bufferedBytes : 0;
-    const joins = held > 0 && held <= LARGEST_JOINED_BYTES;
-    const at = arena.reserve(joins ? held + end - start : end - start);
-    const chunkAt = joins ? at + held : at;
-    if (joins) reader.moveHeldTo(arena.bytes, at);
-    copyBytes(bytes, start, end, arena.bytes, chunkAt);
-    reader.feed(arena.bytes, at, chunkAt + end - start);
+    feedCopy(this.#reader, arena, bytes, start, end);
     this.#readPackets();
     this.#countTurn(end - start);
   }
@@ -167,29 +155,13 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     if (this.#state === "established") return dispatch(this.engine, this, bytes, start, bodyStart, end);
     const type = bytes[start]! >> 4;
     if (this.#state === "new") {
-      if (type !== PacketType.CONNECT) {
-        const clause = "MQTT-3.1.0-1";
-        throw new ProtocolError(ReasonCode.ProtocolError, "the first packet is not CONNECT", {
-          offset: 0,
-          clause,
-        });
-      }
+      checkFirst(type);
       const connect = decodePacket(bytes, start, bodyStart, end, 5, "client") as ConnectPacket;
       return handleConnect(this.engine, this, connect);
     }
-    if (type !== PacketType.AUTH && type !== PacketType.DISCONNECT) {
-      const clause = "MQTT-3.1.2-30";
-      throw new ProtocolError(
-        ReasonCode.ProtocolError,
-        "a packet before CONNACK is neither AUTH nor DISCONNECT",
-        { clause },
-      );
-    }
-    if (type === PacketType.DISCONNECT) {
-      this.#close("the client left before CONNACK", true);
-      return;
-    }
-    return dispatch(this.engine, this, bytes, start, bodyStart, end);
+    checkBeforeConnack(type);
+    if (type === PacketType.AUTH) return dispatch(this.engine, this, bytes, start, bodyStart, end);
+    this.#close("the client left before CONNACK", true);
   }
 
   #suspendUntil(pending: Promise<void>): void {
@@ -250,12 +222,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   begin(connect: ConnectPacket): void {
     this.#state = "connecting";
     this.#connect = connect;
-    this.protocolVersion = connect.protocolVersion;
-    const { maximumPacketSize, requestProblemInformation, topicAliasMaximum } = connect.properties;
-    this.maximumPacketSize = maximumPacketSize ?? LARGEST_PACKET_BYTES;
-    this.requestProblemInformation = requestProblemInformation ?? true;
-    const aliases = Math.min(topicAliasMaximum ?? 0, this.limits.outboundTopicAliasMaximum);
-    if (aliases > 0) this.outboundAliases = new FirstComeAliases(aliases);
+    this.obey(connect);
   }
 
   request(clientId: string): AuthenticationRequest {
@@ -314,7 +281,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   takenOver(): void {
     const reason = "another connection took the session over";
-    this.disconnect({ reasonCode: ReasonCode.SessionTakenOver, reason, byClient: false, withWill: true });
+    this.disconnect(ended(ReasonCode.SessionTakenOver, reason));
   }
 
   override onDeadline(): void {
@@ -327,7 +294,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     if (this.engine.wheel.nowMs - this.#lastReceivedMs < this.#keepAliveMs) return this.#scheduleKeepAlive();
     this.engine.counters.keepAliveTimeouts++;
     const reason = `nothing received for ${this.#keepAliveMs / 1000} s, one and a half times the Keep Alive`;
-    this.disconnect({ reasonCode: ReasonCode.KeepAliveTimeout, reason, byClient: false, withWill: true });
+    this.disconnect(ended(ReasonCode.KeepAliveTimeout, reason));
   }
 
   onClosed(error?: Error): void {
@@ -352,12 +319,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       options.logger.error({ error, clientId, remoteAddress }, "a handler failed");
       const reason = "internal error";
       if (this.#state === "connecting") return this.refuse(ReasonCode.UnspecifiedError, reason);
-      return this.disconnect({
-        reasonCode: ReasonCode.UnspecifiedError,
-        reason,
-        byClient: false,
-        withWill: true,
-      });
+      return this.disconnect(ended(ReasonCode.UnspecifiedError, reason));
     }
     counters.protocolErrors++;
     if (error.reasonCode === ReasonCode.PacketTooLarge) {
@@ -370,22 +332,16 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       "a client broke the protocol",
     );
     if (this.#state === "established") {
-      return this.disconnect({ reasonCode, reason, byClient: false, withWill: true });
+      return this.disconnect(ended(reasonCode, reason));
     }
     this.#answerBadConnect(error, reader);
   }
 
   /** A client that cannot be understood is answered only where its version is known. */
   #answerBadConnect(error: ProtocolError, reader: FrameReader): void {
-    const version =
-      this.#state === "connecting"
-        ? this.protocolVersion
-        : error instanceof UnsupportedProtocolVersionError
-          ? error.connackVersion
-          : peekProtocolVersion(reader.bytes, reader.bodyStart, reader.end);
-    const answers =
-      version === 5 || (version === 4 && error.reasonCode === ReasonCode.UnsupportedProtocolVersion);
-    if (!answers) return this.#close(error.message, true);
+    const known = this.#state === "connecting" ? this.protocolVersion : undefined;
+    const version = answerableVersion(known, error, reader);
+    if (version === undefined) return this.#close(error.message, true);
     this.protocolVersion = version;
     this.refuse(error.reasonCode, error.message);
   }
@@ -435,4 +391,9 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#heldBytes += bytes;
     this.engine.memory.add(bytes);
   }
+}
+
+/** A disconnection by the broker, after which the will is due. */
+function ended(reasonCode: ReasonCode, reason: string): Disconnection {
+  return { reasonCode, reason, byClient: false, withWill: true };
 }

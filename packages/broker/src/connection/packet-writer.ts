@@ -1,4 +1,4 @@
-import { type ControlPacket, PacketType, type ProtocolVersion } from "@dunlin/protocol";
+import { type ConnectPacket, type ControlPacket, PacketType, type ProtocolVersion } from "@dunlin/protocol";
 import { copyBytes } from "../arena.ts";
 import { writeUint16 } from "../big-endian.ts";
 import type { Engine } from "../delivery/engine.ts";
@@ -8,6 +8,7 @@ import type { ByteStream } from "../ports/byte-stream.ts";
 import type { EncodedPublish, OutboundAliases, PacketSink } from "../ports/packet-sink.ts";
 import { Timed } from "../timer-wheel.ts";
 import { AcknowledgementQueue } from "./acknowledgement-queue.ts";
+import { FirstComeAliases } from "./first-come-aliases.ts";
 import { fitPacket } from "./fit-packet.ts";
 import { type ChunkPool, OutputQueue } from "./output-queue.ts";
 
@@ -15,7 +16,7 @@ import { type ChunkPool, OutputQueue } from "./output-queue.ts";
 const LARGE_PUBLISH_BYTES = 8 * 1024;
 const DUP = 0x08;
 /** The largest packet that MQTT can express. */
-export const LARGEST_PACKET_BYTES = 268_435_460;
+const LARGEST_PACKET_BYTES = 268_435_460;
 
 /** Has `flush` called at the end of this turn of the event loop. */
 export interface TurnEnd {
@@ -60,6 +61,16 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
   protected abstract onRoom(): void;
   /** Bytes were written, or are waiting. */
   protected abstract onOutput(): void;
+
+  /** What a client is sent from now on is as its CONNECT asks. */
+  protected obey(connect: ConnectPacket): void {
+    this.protocolVersion = connect.protocolVersion;
+    const { maximumPacketSize, requestProblemInformation, topicAliasMaximum } = connect.properties;
+    this.maximumPacketSize = maximumPacketSize ?? LARGEST_PACKET_BYTES;
+    this.requestProblemInformation = requestProblemInformation ?? true;
+    const aliases = Math.min(topicAliasMaximum ?? 0, this.limits.outboundTopicAliasMaximum);
+    if (aliases > 0) this.outboundAliases = new FirstComeAliases(aliases);
+  }
 
   /** Also true until CONNACK has been sent: nothing may come before it [MQTT-3.2.0-1]. */
   get congested(): boolean {

@@ -1,4 +1,4 @@
-import { defaultLimits } from "@dunlin/broker";
+import { defaultLimits, limitRanges } from "@dunlin/broker";
 import { z } from "zod";
 import { brokerLimitSpecs, type LimitSpec } from "./limit-specs.ts";
 import { formatSize, sizeSchema } from "./size.ts";
@@ -23,20 +23,20 @@ export function limitOverridesSchema<Key extends LimitKey>(
   );
 }
 
-function mapSpecs<Key extends string, Schema>(
+function mapSpecs<Key extends LimitKey, Schema>(
   specs: Readonly<Record<Key, LimitSpec>>,
   toSchema: (key: Key, limit: Limit) => Schema,
 ): Record<Key, Schema> {
   const entries = Object.entries(specs) as [Key, LimitSpec][];
-  return Object.fromEntries(entries.map(([key, spec]) => [key, toSchema(key, limitSchema(spec))])) as Record<
-    Key,
-    Schema
-  >;
+  return Object.fromEntries(
+    entries.map(([key, spec]) => [key, toSchema(key, limitSchema(key, spec))]),
+  ) as Record<Key, Schema>;
 }
 
-function limitSchema(spec: LimitSpec): Limit {
-  if (spec.unit === "bytes") return sizeSchema(spec.minimum, spec.maximum);
-  return z.int().min(spec.minimum).max(spec.maximum) as unknown as Limit;
+function limitSchema(key: LimitKey, spec: LimitSpec): Limit {
+  const { minimum, maximum } = limitRanges[key];
+  if (spec.unit === "bytes") return sizeSchema(minimum, maximum);
+  return z.int().min(minimum).max(maximum) as unknown as Limit;
 }
 
 /** A limit as people write it: "16MiB", "10000". */

@@ -11,8 +11,8 @@ describe("a subscription", () => {
   test("with No Local gets everyone's messages but its own", async () => {
     const [client, other] = [await virtual.connect("c"), await virtual.connect("other")];
     await client.subscribe("#", 1, { noLocal: true });
-    await client.publish("t", "own", { qos: 1 });
-    await other.publish("t", "other", { qos: 1 });
+    client.send(client.message("t", "own", { qos: 1 }));
+    other.send(other.message("t", "other", { qos: 1 }));
     await settled();
     expect(messagesOf(client.take())).toEqual(["t=other"]);
   });

@@ -41,7 +41,7 @@ function deliverOne(
   if (message === undefined) return Delivery.NO_SUBSCRIBERS;
   const view = new MessageBodyView().read(message.body);
   const publication = engine.newPublication();
-  publication.setBody(view, engine.topics.intern(message.body, view.topicStart, view.topicEnd), null);
+  publication.setBody(view, engine.topics.internAccepted(message.body, view.topicStart, view.topicEnd), null);
   if (publication.expired) return Delivery.NO_SUBSCRIBERS;
   const { qos, subscriptionIdentifier: identifier } = subscription;
   const identifiers = identifier === 0 ? undefined : [identifier];

@@ -14,7 +14,7 @@ export function pumpLive(engine: Engine, session: Session): void {
     if (message === undefined) return;
     engine.memory.add(-message.body.length);
     view.read(message.body);
-    publication.setBody(view, engine.topics.intern(view.bytes, view.topicStart, view.topicEnd), null);
+    publication.setBody(view, engine.topics.internAccepted(view.bytes, view.topicStart, view.topicEnd), null);
     if (publication.expired) {
       engine.counters.droppedByExpiry++;
       engine.counters.messagesDropped++;

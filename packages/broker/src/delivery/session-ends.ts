@@ -95,7 +95,7 @@ export class SessionEnds implements SessionDeadlines {
     const { topics, retained, options } = this.#engine;
     const view = new MessageBodyView().read(body);
     const publication = this.#engine.newPublication();
-    publication.setBody(view, topics.intern(body, view.topicStart, view.topicEnd), session);
+    publication.setBody(view, topics.internAccepted(body, view.topicStart, view.topicEnd), session);
     // In a will's body the expiry is an interval, which counts from its publication.
     publication.expiresAtMs += options.clock.now();
     if (publication.retain && retained.admits(publication)) retained.put(publication);
@@ -123,7 +123,7 @@ export class SessionEnds implements SessionDeadlines {
     const { topics, router, counters } = this.#engine;
     const view = new MessageBodyView().read(body);
     const publication = this.#engine.newPublication();
-    const topic = topics.intern(body, view.topicStart, view.topicEnd);
+    const topic = topics.internAccepted(body, view.topicStart, view.topicEnd);
     publication.setBody(view, topic, null);
     if (publication.expired) {
       counters.droppedByExpiry++;

@@ -79,7 +79,7 @@ function send(engine: Engine, session: Session, sink: PacketSink, message: Inbox
   const { window } = session;
   if (message === MISSING) return passOver(engine, session, 0);
   view.read(message.body);
-  publication.setBody(view, topics.intern(view.bytes, view.topicStart, view.topicEnd), null);
+  publication.setBody(view, topics.internAccepted(view.bytes, view.topicStart, view.topicEnd), null);
   const dup = window.next < window.sentBefore;
   // A message that the client may have seen is not withheld for its age [MQTT-4.3.3-7].
   if (publication.expired && !dup) {

@@ -113,7 +113,7 @@ export class Router<S extends object> {
 
   #makeRoute(topic: Topic<S>): Route<S> {
     // An evicted topic is not told of changes, so that only the one in its place may hold a route.
-    const current = topic.interned ? topic : this.#topics.intern(topic.bytes, 0, topic.bytes.length);
+    const current = topic.interned ? topic : this.#topics.internAccepted(topic.bytes, 0, topic.bytes.length);
     if (current.route !== undefined) return current.route;
     const matching: FilterSubscriptions<S>[] = [];
     this.#filters.match(current.name, (subscriptions) => matching.push(subscriptions));

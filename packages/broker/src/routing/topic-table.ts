@@ -1,6 +1,7 @@
 import {
   decodeUtf8,
   encodeUtf8,
+  MAXIMUM_TOPIC_BYTES,
   ProtocolError,
   ReasonCode,
   topicNameProblem,
@@ -41,13 +42,12 @@ export class TopicTable<S extends object> {
   #bytes = 0;
   #evictions = 0;
   /** The words of the name that is being looked up. */
-  readonly #words: Int32Array;
+  readonly #words = new Int32Array(Math.ceil(MAXIMUM_TOPIC_BYTES / 4));
 
   constructor(limits: TopicLimits, counters: LimitCounters = new Counters().limits) {
     this.#limits = limits;
     this.#counters = counters;
     this.#maximumBytes = limits.maximumCachedTopics * AVERAGE_TOPIC_LENGTH;
-    this.#words = new Int32Array(Math.ceil(limits.maximumTopicLength / 4));
     this.routes = new RouteCache(limits.maximumCachedTopics);
   }
 
@@ -68,14 +68,16 @@ export class TopicTable<S extends object> {
   intern(bytes: Uint8Array, start: number, end: number, packetStart: number = start): Topic<S> {
     if (end - start > this.#limits.maximumTopicLength) this.#refuseLength(end - start, start - packetStart);
     const hash = gatherWords(bytes, start, end, this.#words);
-    let topic = this.#buckets[hash & this.#mask];
-    for (; topic !== undefined; topic = topic.next) {
-      if (topic.hash === hash && topic.bytes.length === end - start && startsWith(this.#words, topic.words)) {
-        topic.used = true;
-        return topic;
-      }
-    }
-    return this.#add(hash, bytes, start, end, packetStart);
+    const known = this.#find(hash, end - start);
+    if (known !== undefined) return known;
+    this.#check(bytes, start, end, packetStart);
+    return this.#add(hash, bytes, start, end);
+  }
+
+  /** The topic of a message that has been accepted before, perhaps under other limits than today's. */
+  internAccepted(bytes: Uint8Array, start: number, end: number): Topic<S> {
+    const hash = gatherWords(bytes, start, end, this.#words);
+    return this.#find(hash, end - start) ?? this.#add(hash, bytes, start, end);
   }
 
   /** The topic of a name; throws a ProtocolError as `intern` does. */
@@ -87,8 +89,19 @@ export class TopicTable<S extends object> {
     return this.intern(bytes, 0, bytes.length);
   }
 
-  #add(hash: number, bytes: Uint8Array, start: number, end: number, packetStart: number): Topic<S> {
-    this.#check(bytes, start, end, packetStart);
+  /** The topic whose name has been gathered in `#words`. */
+  #find(hash: number, length: number): Topic<S> | undefined {
+    let topic = this.#buckets[hash & this.#mask];
+    for (; topic !== undefined; topic = topic.next) {
+      if (topic.hash === hash && topic.bytes.length === length && startsWith(this.#words, topic.words)) {
+        topic.used = true;
+        return topic;
+      }
+    }
+    return undefined;
+  }
+
+  #add(hash: number, bytes: Uint8Array, start: number, end: number): Topic<S> {
     this.#makeRoom(end - start);
     const bucket = hash & this.#mask;
     this.#shorten(bucket);

@@ -20,6 +20,7 @@ import { nodeRandom } from "./transport/node-random.ts";
 import { version } from "./version.ts";
 
 const HEARTBEAT_MS = 5000;
+const MEMORY_CHECK_MS = 100;
 const RETAINED_EXPIRY_MS = 10_000;
 /** How long `stop` waits for clients to read what is left for them. */
 const DRAIN_MS = 3000;
@@ -178,7 +179,13 @@ class RunningBroker implements Broker {
     const { wheel, retained, commits, counters, options } = this.#engine;
     const { clock } = options;
     this.#cancels = [
-      clock.every(TimerWheel.tickMs, () => wheel.advance(clock.monotonic())),
+      clock.every(TimerWheel.tickMs, () => {
+        // What has arrived is read first: after a standstill of this process nobody is taken for silent.
+        const nowMs = clock.monotonic();
+        wheel.setNow(nowMs);
+        clock.afterTurn(() => wheel.advance(nowMs));
+      }),
+      clock.every(MEMORY_CHECK_MS, () => this.#connections.makeRoom()),
       clock.every(RETAINED_EXPIRY_MS, () => retained.expire(clock.now())),
       clock.every(HEARTBEAT_MS, () => {
         if (counters.clientsConnected > 0) commits.heartbeat();

@@ -27,7 +27,7 @@ export class TimerWheel {
     this.#at = Math.floor(nowMs / TimerWheel.tickMs);
   }
 
-  /** Monotonic milliseconds as of the last `advance`: cheap, and late by at most a tick. */
+  /** Monotonic milliseconds as of the last `setNow`: cheap, and late by at most a tick. */
   get nowMs(): number {
     return this.#nowMs;
   }
@@ -49,9 +49,14 @@ export class TimerWheel {
     timed.wheelSlot = -1;
   }
 
+  /** Tells the time; fires nothing. */
+  setNow(nowMs: number): void {
+    this.#nowMs = Math.max(nowMs, this.#nowMs);
+  }
+
   /** Fires what is due. */
   advance(nowMs: number): void {
-    this.#nowMs = Math.max(nowMs, this.#nowMs);
+    this.setNow(nowMs);
     const target = Math.floor(this.#nowMs / TimerWheel.tickMs);
     // After a long standstill one turn of the wheel sees every slot.
     if (target - this.#at > this.#ticks) this.#at = target - this.#ticks;

@@ -38,6 +38,8 @@ export class OutputQueue {
   #range: Uint8Array | null = null;
   #rangeStart = 0;
   #rangeEnd = 0;
+  /** Bytes given to the stream; whoever counts them sets it back. */
+  writtenBytes = 0;
   /** The stream still holds bytes: it takes more only in whole chunks until it has drained. */
   #blocked = false;
 
@@ -143,6 +145,7 @@ export class OutputQueue {
   }
 
   #writeRange(): void {
+    this.writtenBytes += this.#rangeEnd - this.#rangeStart;
     if (!this.#stream.write(this.#range!, this.#rangeStart, this.#rangeEnd)) this.#blocked = true;
     this.#clearRange();
   }
@@ -151,6 +154,7 @@ export class OutputQueue {
     const chunk = this.#chunk;
     if (chunk === null) return;
     this.#chunk = null;
+    this.writtenBytes += this.#length;
     if (this.#stream.write(chunk, 0, this.#length)) this.#pool.give(chunk);
     else this.#blocked = true;
     this.#length = 0;

@@ -210,10 +210,13 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
   /** The end of a turn: writes what was gathered. */
   flush(): void {
     this.#flushDue = false;
-    const pending = this.output.pendingBytes;
     this.output.flush();
-    this.engine.counters.bytesSent += pending - this.output.pendingBytes;
     this.#afterOutput();
+  }
+
+  protected countWritten(): void {
+    this.engine.counters.bytesSent += this.output.writtenBytes;
+    this.output.writtenBytes = 0;
   }
 
   onDrained(): void {
@@ -222,6 +225,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
   }
 
   #afterOutput(): void {
+    this.countWritten();
     this.onOutput();
     if (!this.#wasCongested || !this.established) return;
     if (this.output.pendingBytes > this.limits.maximumOutputBytes) return;

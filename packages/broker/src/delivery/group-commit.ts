@@ -17,6 +17,8 @@ import type { Publication } from "./publication.ts";
 const RETRY_MS = 1000;
 /** State that nobody waits for is stored with the next group, or after this time at the latest. */
 const LAZY_MS = 250;
+/** How long `close` waits for a store that does not work. */
+const CLOSE_MS = 5000;
 const SMALLEST_BODIES = 16 * 1024;
 
 class SessionAppend implements InboxAppend {
@@ -205,9 +207,18 @@ export class GroupCommit {
     this.#fill();
   }
 
-  /** Stores what is left; nothing may be put afterwards. */
+  /** Stores what is left; nothing may be put afterwards. Gives up where the store keeps failing: nothing of it was acknowledged. */
   async close(): Promise<void> {
-    if (this.#filling.dirty || this.#state !== "idle") await this.stored();
+    if (this.#filling.dirty || this.#state !== "idle") {
+      let cancel = (): void => {};
+      const late = new Promise<"late">((resolve) => {
+        cancel = this.#clock.after(CLOSE_MS, () => resolve("late"));
+      });
+      if ((await Promise.race([this.stored(), late])) === "late") {
+        this.#logger.error({}, "stopped without storing what was left, none of which had been acknowledged");
+      }
+      cancel();
+    }
     this.#state = "closed";
     this.#cancelLazy?.();
   }
@@ -258,6 +269,7 @@ export class GroupCommit {
     const group = filled.seal(this.#clock.now());
     while (!(await this.#tryToStore(group))) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
+      if (this.#isClosed()) return;
     }
     this.#storingBytes = 0;
     this.#committed = ticket;
@@ -266,6 +278,11 @@ export class GroupCommit {
     if (this.#state !== "idle") return;
     if (this.#urgent) this.#schedule();
     else if (this.#filling.dirty) this.#scheduleLazily();
+  }
+
+  /** A method, for `close` changes the state while a group is being stored. */
+  #isClosed(): boolean {
+    return this.#state === "closed";
   }
 
   async #tryToStore(group: CommitGroup): Promise<boolean> {
@@ -288,7 +305,11 @@ export class GroupCommit {
   #tell(filled: FillingGroup, group: CommitGroup, ticket: number): void {
     for (const append of filled.inboxes.values()) {
       append.session.storedBefore = append.firstSequence + append.references.length;
-      this.listener?.onInboxStored(append.session, append, group);
+      try {
+        this.listener?.onInboxStored(append.session, append, group);
+      } catch (error) {
+        this.#logger.error({ error, clientId: append.session.clientId }, "what was stored could not be sent");
+      }
     }
     for (const waiter of this.#waiters) waiter.onCommitted(ticket);
     if (this.#promises.length > 0) {

@@ -1,4 +1,4 @@
-import { ReasonCode, readMessageProperties } from "@dunlin/protocol";
+import { type QoS, ReasonCode, readMessageProperties } from "@dunlin/protocol";
 import type { Engine } from "../delivery/engine.ts";
 import type { Publication } from "../delivery/publication.ts";
 import type { InterceptedMessage } from "../ports/publish-interceptor.ts";
@@ -92,7 +92,8 @@ async function intercept(
   if (serve(engine, client, message)) {
     return acknowledge(engine, client, received, packetIdentifier, ReasonCode.Success, 0);
   }
-  publication.setMessage(message, engine.topics.internName(message.topicName), client.session);
+  const qos = Math.min(message.qos, received) as QoS;
+  publication.setMessage({ ...message, qos }, engine.topics.internName(message.topicName), client.session);
   return publish(engine, client, publication, received, packetIdentifier);
 }
 

@@ -11,18 +11,17 @@ export interface InterceptedMessage {
 
 export type InterceptionResult =
   | { readonly action: "pass" }
-  /** Goes on with this message instead; its QoS may not exceed the published one. */
+  /** Goes on with this message instead, at most with the QoS that it was published with. */
   | { readonly action: "replace"; readonly message: InterceptedMessage }
   /** Acknowledged with this Reason Code (0x80 or more); before MQTT 5.0 acknowledged and dropped. */
   | { readonly action: "reject"; readonly reasonCode: ReasonCode; readonly reasonString?: string | undefined }
   /** Acknowledged as if delivered. `reason` goes to the log. */
   | { readonly action: "drop"; readonly reason: string };
 
-/** Sees every PUBLISH of clients before it is routed, in the order given in the options. */
+/** Sees every PUBLISH of clients (not what the embedding program publishes) before it is routed, in the order given in the options. */
 export interface PublishInterceptor {
-  /** `client` is undefined for what the embedding program publishes. */
   intercept(
     message: InterceptedMessage,
-    client: ClientIdentity | undefined,
+    client: ClientIdentity,
   ): InterceptionResult | Promise<InterceptionResult>;
 }

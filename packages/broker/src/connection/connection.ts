@@ -31,8 +31,6 @@ import { PacketWriter } from "./packet-writer.ts";
 const READ_BYTES_PER_TURN = 128 * 1024;
 /** What waits less than this for a client is not worth counting in the memory budget. */
 const COUNTED_OUTPUT_BYTES = 8 * 1024;
-/** A connection that holds so much makes room by its end when memory is short. */
-const LARGE_HOLDING_BYTES = 64 * 1024;
 
 /** new: no CONNECT yet; connecting: CONNACK is due; established; closing: all has been said; closed. */
 type State = "new" | "connecting" | "established" | "closing" | "closed";
@@ -208,9 +206,20 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   protected override onOutput(): void {
     this.#account();
-    if (!this.engine.memory.exhausted || this.#heldBytes < LARGE_HOLDING_BYTES || !this.established) return;
+  }
+
+  /** Bytes of the memory budget that the end of this connection sets free. */
+  get heldBytes(): number {
+    const session = this.#session;
+    return session?.sink === this ? this.#heldBytes + session.queue.bytes : this.#heldBytes;
+  }
+
+  /** Memory is short, and it holds much of it. */
+  makeRoom(): void {
     this.engine.counters.limits.memoryBudgetBytes++;
-    this.#closeUnread(`does not read while memory is short: ${this.output.pendingBytes} bytes wait`);
+    const reason = `memory is short, and ${this.heldBytes} bytes wait for it`;
+    if (this.output.pendingBytes > COUNTED_OUTPUT_BYTES) this.#closeUnread(reason);
+    else this.disconnect(ended(ReasonCode.QuotaExceeded, reason));
   }
 
   #closeUnread(reason: string): void {

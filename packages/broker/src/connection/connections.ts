@@ -6,6 +6,9 @@ import { Connection } from "./connection.ts";
 import { ChunkPool } from "./output-queue.ts";
 import type { PacketWriter, TurnEnd } from "./packet-writer.ts";
 
+/** A connection that holds less makes no room by its end: even all that may be open hold little together. */
+const WORTH_CLOSING_BYTES = 8 * 1024;
+
 /** All open connections: how many there are, and which have something to write at the end of this turn. */
 export class Connections implements TurnEnd {
   readonly #engine: Engine;
@@ -75,6 +78,18 @@ export class Connections implements TurnEnd {
     this.#engine.counters.connectionsOpen = this.#open.size;
     count(this.#byAddress, connection.origin.remoteAddress, -1);
     count(this.#byListener, connection.listener, -1);
+  }
+
+  /** While memory is short, those that hold most of it are closed. */
+  makeRoom(): void {
+    const { memory } = this.#engine;
+    if (!memory.exhausted) return;
+    const holders = [...this.#open].filter(({ heldBytes }) => heldBytes >= WORTH_CLOSING_BYTES);
+    holders.sort((one, other) => other.heldBytes - one.heldBytes);
+    for (const holder of holders) {
+      if (!memory.exhausted) return;
+      holder.makeRoom();
+    }
   }
 
   /** Has `connection.flush` called once all input of this turn has been read. */

@@ -106,7 +106,10 @@ export class FuzzWorld {
   async run(steps: number): Promise<void> {
     await recover(this.#engine);
     await this.#listener.start((stream) => this.#connections.accept(stream));
-    this.#clock.every(100, () => this.#engine.wheel.advance(this.#clock.monotonic()));
+    this.#clock.every(100, () => {
+      this.#engine.wheel.advance(this.#clock.monotonic());
+      this.#connections.makeRoom();
+    });
     this.#open();
     this.#open();
     for (let step = 0; step < steps; step++) {

@@ -29,7 +29,7 @@ test("afterTurn calls back after every socket that was readable in this turn", a
   const accepted: Socket[] = [];
   server.on("connection", (socket) => accepted.push(socket));
   const clients = [connect(port), connect(port)];
-  for (const client of clients) await once(client, "connect");
+  await Promise.all(clients.map((client) => once(client, "connect")));
   while (accepted.length < 2) await once(server, "connection");
   const log: string[] = [];
   const bothRead = new Promise<void>((resolve) => {

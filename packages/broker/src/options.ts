@@ -21,6 +21,8 @@ export interface ConnectionLimits {
   readonly maximumConnectPacketSize: number;
   /** Size in bytes of any packet that a client sends; told to MQTT 5.0 clients. */
   readonly maximumPacketSize: number;
+  /** Size in bytes of any packet that a client sends, once connected, but PUBLISH. */
+  readonly maximumNonPublishPacketSize: number;
   /** Keep Alive in seconds beyond which (or instead of 0) MQTT 5.0 clients get this as Server Keep Alive. */
   readonly maximumKeepAliveSeconds: number;
   /** QoS 1 and 2 publishes of a client that may be unacknowledged; told to MQTT 5.0 clients as Receive Maximum. */
@@ -66,6 +68,7 @@ export const defaultLimits: BrokerLimits = {
   connectTimeoutMs: 10_000,
   maximumConnectPacketSize: 256 * 1024,
   maximumPacketSize: 16 * 1024 * 1024,
+  maximumNonPublishPacketSize: 256 * 1024,
   maximumKeepAliveSeconds: 65_535,
   receiveMaximum: 1024,
   topicAliasMaximum: 64,
@@ -167,6 +170,7 @@ export const limitRanges: Readonly<Record<keyof BrokerLimits, LimitRange>> = {
   connectTimeoutMs: range(1, 0x7fffffff),
   maximumConnectPacketSize: range(16, LARGEST_PACKET),
   maximumPacketSize: range(16, LARGEST_PACKET),
+  maximumNonPublishPacketSize: range(16, LARGEST_PACKET),
   maximumKeepAliveSeconds: range(1, TWO_BYTES),
   receiveMaximum: range(1, TWO_BYTES),
   topicAliasMaximum: range(0, TWO_BYTES),

@@ -79,6 +79,23 @@ export const connectionLimitCases: { readonly [Limit in keyof ConnectionLimits]:
     limited: [0x95, "closed"],
     free: [undefined, "open"],
   },
+  maximumNonPublishPacketSize: {
+    limit: 100,
+    scenario: async (virtual) => {
+      const client = await virtual.connect("c");
+      client.send(client.message("t", "x".repeat(100)));
+      client.send({
+        type: "UNSUBSCRIBE",
+        packetIdentifier: 1,
+        topicFilters: ["x".repeat(100)],
+        properties: {},
+      });
+      await settled();
+      return [virtual.broker.counters.publishReceived, disconnectCode(client)];
+    },
+    limited: [1, 0x97],
+    free: [1, undefined],
+  },
   maximumKeepAliveSeconds: {
     limit: 30,
     scenario: async (virtual) => {

@@ -1,3 +1,4 @@
+import { PacketType, packetNameOf } from "./packet-type.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { ReasonCode } from "./reason-code.ts";
 
@@ -16,6 +17,8 @@ const UNPROVEN_BYTES_MAXIMUM = 16_384;
 export class FrameReader {
   /** Bytes of a whole packet, fixed header included. May be changed between packets. */
   maximumPacketSize: number;
+  /** Where lower: of a packet that is no PUBLISH, whose small fields cost far more memory than their bytes. */
+  maximumNonPublishPacketSize: number;
 
   /** The bytes that hold the current packet; valid after `next` returned true, as the three offsets are. */
   bytes: Uint8Array = EMPTY;
@@ -37,6 +40,7 @@ export class FrameReader {
 
   constructor(maximumPacketSize: number) {
     this.maximumPacketSize = maximumPacketSize;
+    this.maximumNonPublishPacketSize = maximumPacketSize;
   }
 
   /** Size of the incomplete packet held, in bytes received so far. */
@@ -73,8 +77,8 @@ export class FrameReader {
 
   /**
    * Moves to the next whole packet; false when more bytes are needed (what was left has then been copied out).
-   * Throws a ProtocolError, 0x81 for a malformed Remaining Length and 0x95 for a packet over
-   * `maximumPacketSize`, as soon as the header tells.
+   * Throws a ProtocolError, 0x81 for a malformed Remaining Length, 0x95 for a packet over `maximumPacketSize` and
+   * 0x97 for one over `maximumNonPublishPacketSize`, as soon as the header tells.
    */
   next(): boolean {
     if (this.partialLength > 0) return this.completePartial();
@@ -102,16 +106,21 @@ export class FrameReader {
       if (byte < 0x80) {
         if (byte === 0 && index > 1) throw malformedLength("is not in its shortest form", index);
         this.headerSize = index + 1;
-        return this.checkSize(index + 1 + remainingLength);
+        return this.checkSize(index + 1 + remainingLength, bytes[offset]! >> 4);
       }
     }
     throw malformedLength("takes more than four bytes", MAXIMUM_HEADER_BYTES - 1);
   }
 
-  private checkSize(size: number): number {
+  private checkSize(size: number, type: number): number {
     if (size > this.maximumPacketSize) {
       const message = `a packet of ${size} bytes is over the Maximum Packet Size of ${this.maximumPacketSize}`;
       throw new ProtocolError(ReasonCode.PacketTooLarge, message, { offset: 1, clause: "MQTT-3.2.2-15" });
+    }
+    if (size > this.maximumNonPublishPacketSize && type !== PacketType.PUBLISH) {
+      const limit = this.maximumNonPublishPacketSize;
+      const message = `a packet of ${size} bytes, and no PUBLISH, is over the limit of ${limit}`;
+      throw new ProtocolError(ReasonCode.QuotaExceeded, message, { packet: packetNameOf(type), offset: 1 });
     }
     return size;
   }

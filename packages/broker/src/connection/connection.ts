@@ -251,6 +251,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     // Secrets and a will's payload are not kept; only another authentication would ask for them again.
     if (this.authenticationMethod === undefined) this.#connect = undefined;
     this.#reader.maximumPacketSize = this.limits.maximumPacketSize;
+    this.#reader.maximumNonPublishPacketSize = this.limits.maximumNonPublishPacketSize;
     this.engine.wheel.cancel(this);
     this.#scheduleKeepAlive();
   }
@@ -333,7 +334,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     counters.protocolErrors++;
     if (error.reasonCode === ReasonCode.PacketTooLarge) {
       counters.limits[this.#state === "new" ? "maximumConnectPacketSize" : "maximumPacketSize"]++;
-    }
+    } else if (error.reasonCode === ReasonCode.QuotaExceeded) counters.limits.maximumNonPublishPacketSize++;
     const { packet, offset, clause, message: reason, reasonCode } = error;
     const code = reasonName(reasonCode, "DISCONNECT");
     options.logger.warn(

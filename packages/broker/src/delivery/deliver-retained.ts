@@ -7,6 +7,7 @@ import { MessageBodyView } from "./message-body.ts";
 
 /** Between two looks at whether the client has caught up. */
 const RETRY_MS = 10;
+const MESSAGES_PER_TURN = 256;
 
 /**
  * Sends a new subscription the retained messages of its topics [MQTT-3.3.1-9], as fast as the client reads.
@@ -23,7 +24,8 @@ export async function deliverRetained(
   const { sink } = session;
   if (names.length === 0 || sink === null) return false;
   let storing = false;
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
+    if (index % MESSAGES_PER_TURN === MESSAGES_PER_TURN - 1) await engine.nextTurn();
     while (sink.congested && session.sink === sink) await delay(engine, RETRY_MS);
     if (session.sink !== sink) break;
     if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;

@@ -67,6 +67,11 @@ export class Engine {
     };
   }
 
+  /** Resolves once everyone else has had a turn: for loops whose length is up to a client. */
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.options.clock.afterTurn(resolve));
+  }
+
   /** One of its own, for a message that does not come straight from a connection. */
   newPublication(): Publication {
     return new Publication(this.arena, this.#now);

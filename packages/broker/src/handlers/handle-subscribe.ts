@@ -12,6 +12,8 @@ import type { Engine } from "../delivery/engine.ts";
 import type { SubscriptionRecord } from "../ports/store.ts";
 import type { Client } from "./client.ts";
 
+const FILTERS_PER_TURN = 256;
+
 /** A subscription that was made, and whether the retained messages of its topics are due. */
 interface Granted {
   readonly subscription: SubscriptionRecord;
@@ -32,7 +34,8 @@ export async function handleSubscribe(
   const reasonCodes: number[] = [];
   const reasons: string[] = [];
   const granted: Granted[] = [];
-  for (const request of packet.subscriptions) {
+  for (const [index, request] of packet.subscriptions.entries()) {
+    if (index % FILTERS_PER_TURN === FILTERS_PER_TURN - 1) await engine.nextTurn();
     const identifier = packet.properties.subscriptionIdentifier ?? 0;
     const outcome = await subscribe(engine, client, request, identifier);
     if (client.closed) return;

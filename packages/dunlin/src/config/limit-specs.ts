@@ -27,6 +27,7 @@ export const connectionLimitSpecs: Readonly<Record<keyof ConnectionLimits, Limit
   },
   maximumConnectPacketSize: bytes("Size of the CONNECT packet; nothing else is read before it."),
   maximumPacketSize: bytes("Size of any packet from a client; MQTT 5.0 clients are told."),
+  maximumNonPublishPacketSize: bytes("Size of any packet, once connected, but PUBLISH."),
   maximumKeepAliveSeconds: seconds(
     "Keep Alive beyond which (or instead of 0) MQTT 5.0 clients get this as Server Keep Alive.",
   ),

@@ -9,9 +9,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BrokerError } from "@dunlin/broker";
 import { lockFileName } from "./folder-lock.ts";
 
@@ -27,7 +28,7 @@ export type FolderState = "new" | "existing";
 /** Makes sure that `folder` is ours and writable, before anything in it is touched. */
 export function checkFolder(folder: string): FolderState {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw unwritable(folder, error);
@@ -43,6 +44,14 @@ export function checkFolder(folder: string): FolderState {
     "DUNLIN_STORE",
     `${folder} is not a Dunlin store but holds other files (${strange}): choose an empty folder or a new one`,
   );
+}
+
+/** Node's own `recursive` never ends where there can be no folder and the system says ENOENT, as below /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 /** Claims a new folder as a store, for this user alone. */

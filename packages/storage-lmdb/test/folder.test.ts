@@ -50,6 +50,13 @@ test("a file, and a folder below a file, are refused", async () => {
   );
 });
 
+test("a folder where there can be none is refused", async (context) => {
+  context.skip(process.platform !== "linux", "only Linux has /proc");
+  await expect(recoverAll(createLmdbStore({ path: "/proc/dunlin/store" }))).rejects.toEqual(
+    refusal(/cannot be used \(ENOENT/),
+  );
+});
+
 test("a folder that this user may not write to is refused", async (context) => {
   context.skip(process.getuid?.() === 0, "root may write to any folder");
   mkdirSync(path, { mode: 0o500 });

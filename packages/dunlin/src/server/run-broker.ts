@@ -3,10 +3,14 @@ import type { Broker, Logger } from "@dunlin/broker";
 /** From the first signal to the end, whatever clients and disk do. */
 const STOP_TIMEOUT_MS = 10_000;
 
+/** Under npm one Ctrl-C comes twice: from the terminal, and from npm, which hands on its own. */
+const SAME_KEY_MS = 500;
+
 /** Signals that ask the process to end, in the order in which they come. */
 export class StopSignals {
   private received: NodeJS.Signals[] = [];
   private wake: ((signal: NodeJS.Signals) => void) | undefined;
+  private interruptedAt = Number.NEGATIVE_INFINITY;
 
   constructor() {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => this.onSignal(name));
@@ -21,6 +25,11 @@ export class StopSignals {
   }
 
   private onSignal(name: NodeJS.Signals): void {
+    if (name === "SIGINT") {
+      const now = performance.now();
+      if (now - this.interruptedAt < SAME_KEY_MS) return;
+      this.interruptedAt = now;
+    }
     const wake = this.wake;
     this.wake = undefined;
     if (wake === undefined) this.received.push(name);

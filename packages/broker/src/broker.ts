@@ -169,7 +169,8 @@ class RunningBroker implements Broker {
     for (const service of this.#services) service.start(publisher);
     for (const listener of this.listeners) {
       this.#requireState("starting", "go on starting");
-      await listener.start((stream) => this.#connections.accept(stream));
+      const host = this.#connections.hostOf(listener);
+      await listener.start((stream) => this.#connections.accept(stream), host);
     }
     this.#requireState("starting", "go on starting");
     this.#state = "running";

@@ -23,7 +23,10 @@ export class Counters {
   /** QoS 0 for a session that is not connected. */
   droppedOffline = 0;
   connectionsAccepted = 0;
+  /** For a limit. */
   connectionsRefused = 0;
+  /** Before they could carry MQTT: TLS, PROXY header, WebSocket. */
+  connectionsFailed = 0;
   connectionsOpen = 0;
   connectionsMaximum = 0;
   clientsConnected = 0;

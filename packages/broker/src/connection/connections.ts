@@ -1,7 +1,7 @@
 import type { Engine } from "../delivery/engine.ts";
 import type { BrokerLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
-import type { Listener } from "../ports/listener.ts";
+import type { Listener, ListenerHost } from "../ports/listener.ts";
 import { Connection } from "./connection.ts";
 import { ChunkPool } from "./output-queue.ts";
 import type { PacketWriter, TurnEnd } from "./packet-writer.ts";
@@ -54,12 +54,7 @@ export class Connections implements TurnEnd {
             ? "memoryBudgetBytes"
             : undefined;
     if (limit !== undefined) {
-      counters.limits[limit]++;
-      counters.connectionsRefused++;
-      options.logger.warn(
-        { remoteAddress: origin.remoteAddress, listener: listener.name, limit },
-        "a connection was refused",
-      );
+      this.#onRefused(listener, origin.remoteAddress, limit);
       stream.destroy();
       return;
     }
@@ -71,6 +66,33 @@ export class Connections implements TurnEnd {
     count(this.#byAddress, origin.remoteAddress, 1);
     count(this.#byListener, listener, 1);
     stream.start(connection);
+  }
+
+  /** What a listener of this broker is told. */
+  hostOf(listener: Listener): ListenerHost {
+    return {
+      limits: this.#limitsOf(listener),
+      onRefused: ({ remoteAddress, reason, limit }) => {
+        if (limit === undefined) this.#onFailed(listener, remoteAddress, reason);
+        else this.#onRefused(listener, remoteAddress, limit);
+      },
+    };
+  }
+
+  #onRefused(listener: Listener, remoteAddress: string, limit: keyof BrokerLimits): void {
+    const { counters, options } = this.#engine;
+    counters.limits[limit]++;
+    counters.connectionsRefused++;
+    options.logger.warn({ remoteAddress, listener: listener.name, limit }, "a connection was refused");
+  }
+
+  #onFailed(listener: Listener, remoteAddress: string, reason: string): void {
+    const { counters, options } = this.#engine;
+    counters.connectionsFailed++;
+    options.logger.info(
+      { remoteAddress, listener: listener.name, reason },
+      "a connection failed before MQTT",
+    );
   }
 
   delete(connection: Connection): void {

@@ -81,6 +81,7 @@ export class SysTopics implements SystemTopicService {
       "publish/bytes/sent": counters.publishBytesSent,
       "connections/accepted": counters.connectionsAccepted,
       "connections/refused": counters.connectionsRefused,
+      "connections/failed": counters.connectionsFailed,
     };
   }
 

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
 import { BrokerError } from "../errors.ts";
-import type { ConnectionLimits } from "../options.ts";
+import { type ConnectionLimits, defaultLimits } from "../options.ts";
 import type { StreamOrigin } from "../ports/byte-stream.ts";
+import type { ListenerHost } from "../ports/listener.ts";
 import { formatHostAndPort } from "./listen.ts";
 import { PendingConnections } from "./pending-connections.ts";
+import type { ProxySource } from "./proxy-header.ts";
 import { readProxyHeader } from "./read-proxy-header.ts";
 import { SocketServer } from "./socket-server.ts";
 import { socketOrigin } from "./stream-origin.ts";
@@ -37,12 +39,12 @@ export interface IncomingConnection {
 export class PortServer {
   readonly name: string;
   readonly limits: Partial<ConnectionLimits>;
-  readonly pending: PendingConnections;
   readonly #transport: StreamOrigin["transport"];
   readonly #host: string;
   readonly #proxyProtocol: boolean;
   readonly #server = new SocketServer();
   #port: number;
+  #pending: PendingConnections | undefined;
 
   constructor(options: PortListenerOptions, transport: StreamOrigin["transport"], defaultPort: number) {
     const { host = "127.0.0.1", port = defaultPort, name = `${transport}:${port}`, limits = {} } = options;
@@ -59,11 +61,15 @@ export class PortServer {
     }
     this.name = name;
     this.limits = limits;
-    this.pending = new PendingConnections(limits);
     this.#transport = transport;
     this.#host = host;
     this.#proxyProtocol = options.proxyProtocol ?? false;
     this.#port = port;
+  }
+
+  /** Valid once started. */
+  get pending(): PendingConnections {
+    return this.#pending!;
   }
 
   get hostAndPort(): string {
@@ -77,23 +83,28 @@ export class PortServer {
   async start(
     before: "nothing" | "handshake",
     handOver: (connection: IncomingConnection) => void,
+    host: ListenerHost = { limits: { ...defaultLimits, ...this.limits }, onRefused() {} },
   ): Promise<void> {
     const direct = before === "nothing" && !this.#proxyProtocol;
+    const pending = new PendingConnections(host);
+    this.#pending = pending;
     const onSocket = (socket: Socket): void => {
       const connection = this.#accept(socket);
       if (connection === undefined) return;
+      const { remoteAddress } = connection.origin;
       if (direct) handOver(connection);
-      else if (!this.pending.admit(socket)) return;
+      else if (!pending.admit(socket, remoteAddress, this.#proxyProtocol)) return;
       else if (this.#proxyProtocol) this.#learnSource(connection, handOver);
       else handOver(connection);
     };
     const address = { host: this.#host, port: this.#port };
-    this.#port = await this.#server.start(this.name, address, direct ? "shared" : "separate", onSocket);
+    const reads = direct ? "shared" : "separate";
+    this.#port = await this.#server.start(this.name, address, reads, onSocket, host);
   }
 
   stop(): void {
     this.#server.stop();
-    this.pending.destroyAll();
+    this.#pending?.destroyAll();
   }
 
   #accept(socket: Socket): IncomingConnection | undefined {
@@ -107,10 +118,13 @@ export class PortServer {
   }
 
   #learnSource(connection: IncomingConnection, handOver: (connection: IncomingConnection) => void): void {
-    readProxyHeader(connection.socket, (source) => {
+    const onHeader = (source: ProxySource | undefined): void => {
       if (source === undefined) return handOver(connection);
       const origin = { ...connection.origin, remoteAddress: source.address, remotePort: source.port };
       handOver({ ...connection, origin });
-    });
+    };
+    const onInvalid = (reason: string): void =>
+      this.pending.note(connection.accepted, `PROXY header: ${reason}`);
+    readProxyHeader(connection.socket, onHeader, onInvalid);
   }
 }

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { BrokerError } from "../errors.ts";
+import type { ListenerHost } from "../ports/listener.ts";
 import { listen } from "./listen.ts";
 import { acceptWithSharedReadBuffer } from "./shared-read-buffer.ts";
 
@@ -16,6 +17,7 @@ export class SocketServer {
     address: ListenOptions,
     reads: SocketReads,
     onSocket: (socket: Socket) => void,
+    host?: ListenerHost,
   ): Promise<number> {
     if (this.#server !== undefined) {
       throw new BrokerError("DUNLIN_STATE", `listener "${listenerName}" is started already; stop it first`);
@@ -29,7 +31,7 @@ export class SocketServer {
       throw error;
     }
     // From now on errors are about single connections that could not be accepted; their clients try again.
-    server.on("error", () => {});
+    server.on("error", ({ message: reason }) => host?.onRefused({ remoteAddress: "", reason }));
     server.on("connection", onSocket);
     if (reads === "shared") acceptWithSharedReadBuffer(server, onSocket);
     return (server.address() as AddressInfo).port ?? 0;

@@ -1,7 +1,7 @@
 import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
-import type { Listener } from "../ports/listener.ts";
-import { type PortListenerOptions, PortServer } from "./port-server.ts";
+import type { Listener, ListenerHost } from "../ports/listener.ts";
+import { type IncomingConnection, type PortListenerOptions, PortServer } from "./port-server.ts";
 import { SocketByteStream } from "./socket-byte-stream.ts";
 
 export type TcpListenerOptions = PortListenerOptions;
@@ -30,11 +30,12 @@ class TcpListener implements Listener {
     return `mqtt://${this.#ports.hostAndPort}`;
   }
 
-  async start(onConnection: (stream: ByteStream) => void): Promise<void> {
-    await this.#ports.start("nothing", ({ accepted, socket, origin }) => {
+  async start(onConnection: (stream: ByteStream) => void, host?: ListenerHost): Promise<void> {
+    const handOver = ({ accepted, socket, origin }: IncomingConnection): void => {
       this.#ports.pending.release(accepted);
       onConnection(new SocketByteStream(socket, origin, this));
-    });
+    };
+    await this.#ports.start("nothing", handOver, host);
   }
 
   async stop(): Promise<void> {

@@ -43,7 +43,7 @@ export class TlsHandshakes {
   }
 
   #createServer(settings: TlsSettings): Server {
-    return createServer(tlsServerOptions(this.#ports.name, settings, Date.now()), (socket) => {
+    const server = createServer(tlsServerOptions(this.#ports.name, settings, Date.now()), (socket) => {
       const endpoints = endpointsOf(socket);
       const connection = this.#underWay.get(endpoints);
       this.#underWay.delete(endpoints);
@@ -54,6 +54,11 @@ export class TlsHandshakes {
       const origin = { ...connection.origin, tls: tlsOrigin(socket, settings) };
       this.#onSecure({ ...connection, socket, origin });
     });
+    server.on("tlsClientError", (error, socket) => {
+      const connection = this.#underWay.get(endpointsOf(socket));
+      if (connection !== undefined) this.#ports.pending.note(connection.accepted, `TLS: ${error.message}`);
+    });
+    return server;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
-import type { Listener } from "../ports/listener.ts";
+import type { Listener, ListenerHost } from "../ports/listener.ts";
 import { type PortListenerOptions, PortServer } from "./port-server.ts";
 import { SocketByteStream } from "./socket-byte-stream.ts";
 import { TlsHandshakes } from "./tls-handshakes.ts";
@@ -45,10 +45,10 @@ class TlsOverTcpListener implements TlsListener {
     return `mqtts://${this.#ports.hostAndPort}`;
   }
 
-  async start(onConnection: (stream: ByteStream) => void): Promise<void> {
+  async start(onConnection: (stream: ByteStream) => void, host?: ListenerHost): Promise<void> {
     this.#onConnection = onConnection;
     this.#handshakes.start();
-    await this.#ports.start("handshake", (connection) => this.#handshakes.begin(connection));
+    await this.#ports.start("handshake", (connection) => this.#handshakes.begin(connection), host);
   }
 
   replaceTls(settings: TlsSettings): void {

@@ -1,9 +1,9 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { BrokerError } from "../errors.ts";
 import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
-import type { Listener } from "../ports/listener.ts";
+import type { Listener, ListenerHost } from "../ports/listener.ts";
 import { listenError } from "./listen.ts";
 import { SocketByteStream } from "./socket-byte-stream.ts";
 import { SocketServer } from "./socket-server.ts";
@@ -50,12 +50,11 @@ class UnixListener implements Listener {
     return `unix://${this.#path}`;
   }
 
-  async start(onConnection: (stream: ByteStream) => void): Promise<void> {
+  async start(onConnection: (stream: ByteStream) => void, host?: ListenerHost): Promise<void> {
     const origin = { transport: "unix", remoteAddress: this.#path, remotePort: 0 } as const;
     await removeStaleSocket(this.name, this.#path);
-    await this.#server.start(this.name, { path: this.#path }, "shared", (socket) =>
-      onConnection(new SocketByteStream(socket, origin, this)),
-    );
+    const onSocket = (socket: Socket): void => onConnection(new SocketByteStream(socket, origin, this));
+    await this.#server.start(this.name, { path: this.#path }, "shared", onSocket, host);
     // Until here the process's umask decides, which as a rule lets nobody else write to it, hence connect.
     await chmod(this.#path, this.#mode);
   }

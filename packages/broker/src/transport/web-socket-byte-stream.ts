@@ -1,165 +1,122 @@
-import type { WebSocket } from "ws";
 import { BrokerError } from "../errors.ts";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
+import {
+  CloseCode,
+  type ControlFrames,
+  frameHeader,
+  Opcode,
+  WebSocketFrames,
+  WebSocketViolation,
+} from "./web-socket-frames.ts";
 
-/** Close codes of RFC 6455, 7.4.1. */
-const NORMAL_CLOSURE = 1000;
-const UNSUPPORTED_DATA = 1003;
-const BINARY_FRAME = { binary: true };
+/** Up to this size a payload is copied behind its frame header, so that both leave in one write. */
+const COPIED_BYTES = 16 * 1024;
+/** A client that lets as much wait gets no further pongs: it does not read the ones it has. */
+const MAXIMUM_WAITING_PONG_BYTES = 4096;
 
-const streamOf = Symbol("streamOf");
-
-/** A WebSocket that knows its stream, so that its handlers are the same functions for all. */
-interface OwnedWebSocket extends WebSocket {
-  [streamOf]: WebSocketByteStream;
-}
-
-/** A stream over the binary frames of a WebSocket; where a frame begins or ends means nothing [MQTT-6.0.0-2]. */
-export class WebSocketByteStream implements ByteStream {
-  readonly origin: StreamOrigin;
-  readonly listener: Listener;
-  readonly #socket: OwnedWebSocket;
-  readonly #onSent: () => void = () => this.#sent();
+/** A stream over the binary frames of a WebSocket, which in turn is a stream of bytes. */
+export class WebSocketByteStream implements ByteStream, ByteReceiver, ControlFrames {
+  readonly #bytes: ByteStream;
+  readonly #frames: WebSocketFrames = new WebSocketFrames(this);
   #receiver: ByteReceiver | undefined;
-  #state: "waiting" | "open" | "paused" | "ending" | "closed" = "waiting";
-  /** Frames that a single read of the socket brought after `pause`; their size is bounded by that read. */
-  #held: Buffer[] = [];
-  #socketState: "open" | "closed" = "open";
-  #drainDue = false;
+  /** left: the client has closed while paused; the receiver is still to take what came before. */
+  #state: "open" | "paused" | "left" | "ending" = "open";
   #error: Error | undefined;
 
-  constructor(socket: WebSocket, origin: StreamOrigin, listener: Listener) {
-    this.origin = origin;
-    this.listener = listener;
-    this.#socket = Object.assign(socket, { [streamOf]: this });
-    socket.pause();
-    socket.on("message", onMessage);
-    socket.on("error", onError);
-    socket.on("close", onClose);
+  /** `bytes`: what follows the answer to the upgrade, not yet started. */
+  constructor(bytes: ByteStream) {
+    this.#bytes = bytes;
+  }
+
+  get origin(): StreamOrigin {
+    return this.#bytes.origin;
+  }
+
+  get listener(): Listener {
+    return this.#bytes.listener;
+  }
+
+  get writableLength(): number {
+    return this.#bytes.writableLength;
   }
 
   start(receiver: ByteReceiver): void {
     this.#receiver = receiver;
-    if (this.#state === "closed") queueMicrotask(() => receiver.onClosed(this.#error));
-    if (this.#state !== "waiting") return;
-    this.#state = "open";
-    this.#socket.resume();
+    this.#bytes.start(this);
   }
 
   write(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#state === "ending" || this.#state === "closed") return true;
-    const frame = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-    this.#socket.send(frame, BINARY_FRAME, this.#onSent);
-    if (this.#socket.bufferedAmount === 0) return true;
-    this.#drainDue = true;
-    return false;
-  }
-
-  get writableLength(): number {
-    return this.#socket.bufferedAmount;
+    return this.#state === "ending" || this.#writeFrame(Opcode.Binary, bytes, start, end);
   }
 
   pause(): void {
     if (this.#state !== "open") return;
     this.#state = "paused";
-    this.#socket.pause();
+    this.#bytes.pause();
   }
 
   resume(): void {
+    if (this.#state === "left") this.end();
     if (this.#state !== "paused") return;
     this.#state = "open";
-    // Not within this call, which may come from the receiver's own onBytes.
-    queueMicrotask(() => this.#deliverHeld());
+    this.#bytes.resume();
   }
 
   end(): void {
-    this.#close(NORMAL_CLOSURE, "");
+    this.#close(CloseCode.NormalClosure, "");
   }
 
   destroy(): void {
-    if (this.#state === "closed") return;
     this.#state = "ending";
-    this.#held = [];
-    if (this.#socketState === "closed") queueMicrotask(() => this.#finish());
-    else this.#socket.terminate();
+    this.#bytes.destroy();
   }
 
-  /** A frame came from the socket. */
-  received(data: Buffer, isBinary: boolean): void {
-    if (this.#state === "ending" || this.#state === "closed") return;
-    if (!isBinary) {
-      // MQTT goes in binary frames; at any other the receiver closes the connection [MQTT-6.0.0-1].
-      this.#error = new BrokerError(
-        "DUNLIN_TRANSPORT",
-        "the client sent a text frame; MQTT goes in binary ones",
-      );
-      this.#close(UNSUPPORTED_DATA, "MQTT goes in binary frames");
-    } else if (this.#state === "open" && this.#held.length === 0) this.#receive(data);
-    else this.#held.push(data);
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    try {
+      const dataEnd = this.#frames.unpack(bytes, start, end);
+      if (dataEnd > start) this.#receiver?.onBytes(bytes, start, dataEnd);
+    } catch (error) {
+      if (!(error instanceof WebSocketViolation)) throw error;
+      this.#error = new BrokerError("DUNLIN_TRANSPORT", `the WebSocket failed: ${error.message}`);
+      this.#close(error.closeCode, error.message);
+    }
+    if (!this.#frames.closed) return;
+    if (this.#state === "paused") this.#state = "left";
+    else this.end();
   }
 
-  /** The socket failed or the peer broke the rules of WebSocket; 'close' follows. */
-  failed(cause: Error): void {
+  onPing(payload: Uint8Array): void {
+    if (this.#state === "ending" || this.#bytes.writableLength > MAXIMUM_WAITING_PONG_BYTES) return;
+    this.#writeFrame(Opcode.Pong, payload, 0, payload.length);
+  }
+
+  onDrained(): void {
+    this.#receiver?.onDrained();
+  }
+
+  onClosed(error?: Error): void {
+    this.#receiver?.onClosed(this.#error ?? error);
+  }
+
+  #close(code: CloseCode, reason: string): void {
     if (this.#state === "ending") return;
-    this.#error = new BrokerError("DUNLIN_TRANSPORT", `the WebSocket failed: ${cause.message}`, { cause });
-  }
-
-  /** The socket is closed; so is the stream, once the receiver has what came before. */
-  socketClosed(): void {
-    this.#socketState = "closed";
-    if (this.#held.length === 0) this.#finish();
-  }
-
-  #deliverHeld(): void {
-    while (this.#held.length > 0 && this.#isOpen()) this.#receive(this.#held.shift() as Buffer);
-    if (!this.#isOpen()) return;
-    if (this.#socketState === "closed") this.#finish();
-    else this.#socket.resume();
-  }
-
-  /** Each call of the receiver may change it. */
-  #isOpen(): boolean {
-    return this.#state === "open";
-  }
-
-  #receive(data: Buffer): void {
-    this.#receiver?.onBytes(data, 0, data.length);
-  }
-
-  #sent(): void {
-    if (!this.#drainDue || this.#socket.bufferedAmount > 0) return;
-    this.#drainDue = false;
-    if (this.#state === "open" || this.#state === "paused") this.#receiver?.onDrained();
-  }
-
-  /** The WebSocket server's `closeTimeout` ends the wait for a peer that does not answer. */
-  #close(code: number, reason: string): void {
-    if (this.#state === "ending" || this.#state === "closed") return;
     this.#state = "ending";
-    this.#held = [];
-    this.#socket.close(code, reason);
-    // The peer's own close frame is to be read.
-    this.#socket.resume();
-    if (this.#socketState === "closed") queueMicrotask(() => this.#finish());
+    const payload = Buffer.from(`\0\0${reason}`);
+    payload.writeUInt16BE(code);
+    this.#writeFrame(Opcode.Close, payload, 0, payload.length);
+    this.#bytes.end();
   }
 
-  #finish(): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#receiver?.onClosed(this.#error);
+  #writeFrame(opcode: Opcode, bytes: Uint8Array, start: number, end: number): boolean {
+    const header = frameHeader(opcode, end - start);
+    if (end - start > COPIED_BYTES) {
+      this.#bytes.write(header, 0, header.length);
+      return this.#bytes.write(bytes, start, end);
+    }
+    const frame = Buffer.allocUnsafe(header.length + end - start);
+    frame.set(header);
+    frame.set(bytes.subarray(start, end), header.length);
+    return this.#bytes.write(frame, 0, frame.length);
   }
-}
-
-function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
-  // `binaryType` is left at "nodebuffer".
-  (this as OwnedWebSocket)[streamOf].received(data as Buffer, isBinary);
-}
-
-function onError(this: WebSocket, error: Error): void {
-  (this as OwnedWebSocket)[streamOf].failed(error);
-}
-
-function onClose(this: WebSocket): void {
-  (this as OwnedWebSocket)[streamOf].socketClosed();
 }

@@ -1,7 +1,9 @@
 import { BrokerError } from "../errors.ts";
-import { type ConnectionLimits, defaultLimits } from "../options.ts";
+import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
+import type { ListenerHost } from "../ports/listener.ts";
 import { type PortListenerOptions, PortServer } from "./port-server.ts";
+import { SocketByteStream } from "./socket-byte-stream.ts";
 import { TlsHandshakes } from "./tls-handshakes.ts";
 import type { TlsListener } from "./tls-listener.ts";
 import type { TlsSettings } from "./tls-settings.ts";
@@ -17,7 +19,7 @@ export interface WebSocketListenerOptions extends PortListenerOptions {
   readonly allowedOrigins?: readonly string[];
 }
 
-/** MQTT over WebSocket [MQTT 5.0, 6], for browsers. `limits.maximumPacketSize` bounds a frame, too. */
+/** MQTT over WebSocket [MQTT 5.0, 6], for browsers. */
 export function webSocketListener(options: WebSocketListenerOptions = {}): TlsListener {
   return new WebSocketListener(options);
 }
@@ -40,14 +42,11 @@ class WebSocketListener implements TlsListener {
         `listener "${this.name}": its path has no leading slash; ${remedy}`,
       );
     }
-    const maximumFrameSize = this.limits.maximumPacketSize ?? defaultLimits.maximumPacketSize;
-    this.#upgrades = new WebSocketUpgrades(
-      { path, allowedOrigins, maximumFrameSize },
-      (socket, connection) => {
-        this.#ports.pending.release(connection.accepted);
-        this.#onConnection(new WebSocketByteStream(socket, connection.origin, this));
-      },
-    );
+    const rules = { path, allowedOrigins };
+    this.#upgrades = new WebSocketUpgrades(this.#ports, rules, ({ accepted, socket, origin }) => {
+      this.#ports.pending.release(accepted);
+      this.#onConnection(new WebSocketByteStream(new SocketByteStream(socket, origin, this)));
+    });
     if (tls !== undefined) {
       this.#handshakes = new TlsHandshakes(this.#ports, tls, (connection) =>
         this.#upgrades.begin(connection),
@@ -67,11 +66,11 @@ class WebSocketListener implements TlsListener {
     return `${this.#handshakes === undefined ? "ws" : "wss"}://${this.#ports.hostAndPort}${this.#path}`;
   }
 
-  async start(onConnection: (stream: ByteStream) => void): Promise<void> {
+  async start(onConnection: (stream: ByteStream) => void, host?: ListenerHost): Promise<void> {
     this.#onConnection = onConnection;
     const first = this.#handshakes ?? this.#upgrades;
     this.#handshakes?.start();
-    await this.#ports.start("handshake", (connection) => first.begin(connection));
+    await this.#ports.start("handshake", (connection) => first.begin(connection), host);
   }
 
   replaceTls(settings: TlsSettings): void {

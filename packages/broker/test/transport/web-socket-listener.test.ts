@@ -47,7 +47,7 @@ async function answer(response: IncomingMessage): Promise<string> {
 }
 
 /** A WebSocket of which we see every byte. */
-async function openRaw(): Promise<{ socket: Socket; log: ReceiverLog }> {
+async function openRaw(): Promise<{ socket: Socket; stream: ByteStream; log: ReceiverLog }> {
   const socket = await connectTcp(listener.url);
   socket.setNoDelay(true);
   socket.write(
@@ -56,8 +56,9 @@ async function openRaw(): Promise<{ socket: Socket; log: ReceiverLog }> {
   );
   expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n$/);
   const log = new ReceiverLog();
-  (await streams.next()).start(log);
-  return { socket, log };
+  const stream = await streams.next();
+  stream.start(log);
+  return { socket, stream, log };
 }
 
 /** A frame of RFC 6455, 5.2. */
@@ -193,21 +194,53 @@ describe("frames", () => {
     expect([code, String(reason)]).toEqual([1003, "MQTT goes in binary frames"]);
     expect(await log.closed()).toMatchObject({
       code: "DUNLIN_TRANSPORT",
-      message: expect.stringMatching("text frame"),
+      message: expect.stringMatching("MQTT goes in binary frames"),
     });
     expect(log.text).toBe("");
   });
 
-  test("a frame above the maximum packet size closes the connection", async () => {
-    await start({ limits: { maximumPacketSize: 1000 } });
-    const { client, log } = await open();
-    client.send(Buffer.alloc(1000));
+  test("a frame may be of any length: what has come of it goes on at once", async () => {
+    await start();
+    const { socket, log } = await openRaw();
+    const header = Buffer.from("82ff001fffffffffffff00000000", "hex");
+    socket.write(Buffer.concat([header, Buffer.alloc(1000, "a")]));
     await log.received(1000);
-    client.send(Buffer.alloc(600), { fin: false });
-    client.send(Buffer.alloc(600));
-    expect((await once(client, "close"))[0]).toBe(1009);
+    socket.write(Buffer.alloc(500, "b"));
+    await log.received(1500);
+    expect(log.text).toBe(`${"a".repeat(1000)}${"b".repeat(500)}`);
+    socket.destroy();
+  });
+
+  test.each([
+    ["a reserved bit", "f100", 1002],
+    ["an unknown opcode", "8380", 1002],
+    ["a control frame in fragments", "0980", 1002],
+    ["a control frame that is too long", "89fe", 1002],
+    ["a continuation of nothing", "8080", 1002],
+    ["a message within a message", "028000000000028000000000", 1002],
+  ])("%s closes the connection", async (_what, bytes, code) => {
+    await start();
+    const { socket, log } = await openRaw();
+    socket.write(Buffer.from(bytes, "hex"));
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect([answer[0], answer.readUInt16BE(2)]).toEqual([0x88, code]);
     expect(await log.closed()).toMatchObject({ code: "DUNLIN_TRANSPORT" });
-    expect(log.bytes.length).toBe(1000);
+    socket.destroy();
+  });
+
+  test("a client that does not read its pongs gets no more of them", async () => {
+    await start();
+    const { socket, stream, log } = await openRaw();
+    socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 10_000 }, () => frame(Buffer.alloc(125), PING)));
+    for (let round = 0; round < 10; round++) {
+      socket.write(pings);
+      await someTurns();
+    }
+    socket.write(frame(Buffer.from("end"), BINARY));
+    await log.received(3);
+    expect(stream.writableLength).toBeLessThan(10_000);
+    socket.destroy();
   });
 
   test("a frame that is not masked closes the connection", async () => {
@@ -222,7 +255,7 @@ describe("frames", () => {
     socket.destroy();
   });
 
-  test("that came with the closing are brought to a paused stream once it resumes", async () => {
+  test("the closing that came with the last bytes waits until a paused stream resumes", async () => {
     await start();
     const { client, stream, log } = await open();
     const onBytes = log.onBytes.bind(log);
@@ -232,14 +265,15 @@ describe("frames", () => {
     };
     for (const text of ["1", "2", "3"]) client.send(Buffer.from(text));
     client.close();
-    for (const text of ["1", "12", "123"]) {
-      await log.received(text.length);
-      await someTurns();
-      expect(log.text).toBe(text);
-      expect(log.isClosed).toBe(false);
-      stream.resume();
+    for (let length = 1; log.text !== "123"; length = log.text.length + 1) {
+      await log.received(length);
+      if (log.text !== "123") stream.resume();
     }
+    await someTurns();
+    expect(log.isClosed).toBe(false);
+    stream.resume();
     expect(await log.closed()).toBeUndefined();
+    expect(log.text).toBe("123");
   });
 });
 

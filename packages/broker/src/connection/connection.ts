@@ -6,12 +6,16 @@ import {
   PacketType,
   ProtocolError,
   ReasonCode,
-  reasonName,
 } from "@dunlin/protocol";
 import { copyOut } from "../arena.ts";
 import type { Engine } from "../delivery/engine.ts";
 import { pump } from "../delivery/finish-delivery.ts";
-import type { Client, Disconnection, RunningAuthentication } from "../handlers/client.ts";
+import {
+  type Client,
+  type Disconnection,
+  endedByBroker,
+  type RunningAuthentication,
+} from "../handlers/client.ts";
 import { handleConnect } from "../handlers/handle-connect.ts";
 import type { BrokerLimits } from "../options.ts";
 import type { AuthenticationRequest, ClientIdentity } from "../ports/authenticator.ts";
@@ -21,6 +25,7 @@ import type { Topic } from "../routing/topic.ts";
 import type { Session } from "../session/session.ts";
 import { TimerWheel } from "../timer-wheel.ts";
 import { answerableVersion, checkBeforeConnack, checkFirst } from "./before-connack.ts";
+import { noteFailure, noteProtocolError, noteRefusal } from "./client-log.ts";
 import { connectReturnCodeOf } from "./connack.ts";
 import type { Connections } from "./connections.ts";
 import { dispatch } from "./dispatch.ts";
@@ -59,6 +64,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   #backlog: Uint8Array[] | undefined;
   #lastReceivedMs: number;
   #keepAliveMs = 0;
+  #pendingAtDeadline = -1;
   #heldBytes = 0;
 
   constructor(engine: Engine, connections: Connections, stream: ByteStream, limits: BrokerLimits) {
@@ -89,6 +95,10 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   }
   get identity(): ClientIdentity {
     return this.#identity!;
+  }
+  /** "" as long as it is not known. */
+  get clientId(): string {
+    return this.#identity?.clientId ?? this.#connect?.clientId ?? "";
   }
   get listenerName(): string {
     return this.listener.name;
@@ -219,7 +229,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.engine.counters.limits.memoryBudgetBytes++;
     const reason = `memory is short, and ${this.heldBytes} bytes wait for it`;
     if (this.output.pendingBytes > COUNTED_OUTPUT_BYTES) this.#closeUnread(reason);
-    else this.disconnect(ended(ReasonCode.QuotaExceeded, reason));
+    else this.disconnect(endedByBroker(ReasonCode.QuotaExceeded, reason));
   }
 
   #closeUnread(reason: string): void {
@@ -258,14 +268,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   refuse(reasonCode: ReasonCode, reason: string, properties?: ConnackProperties): void {
     if (this.closed) return;
-    const clientId = this.#connect?.clientId ?? "";
-    const { remoteAddress } = this.origin;
-    const code = reasonName(reasonCode, "CONNACK");
-    this.engine.options.logger.info(
-      { clientId, remoteAddress, listener: this.listenerName, code, reason },
-      "a client was refused",
-    );
-    this.engine.events.emit("clientRefused", { clientId, remoteAddress, reason });
+    noteRefusal(this.engine, this, reasonCode, reason);
     this.send({
       type: "CONNACK",
       sessionPresent: false,
@@ -290,8 +293,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   }
 
   takenOver(): void {
-    const reason = "another connection took the session over";
-    this.disconnect(ended(ReasonCode.SessionTakenOver, reason));
+    this.disconnect(endedByBroker(ReasonCode.SessionTakenOver, "another connection took the session over"));
   }
 
   override onDeadline(): void {
@@ -300,11 +302,19 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.engine.counters.limits.connectTimeoutMs++;
       return this.#close(`not connected within ${this.limits.connectTimeoutMs} ms`, true);
     }
-    if (this.#suspended) this.#lastReceivedMs = this.engine.wheel.nowMs;
+    if (this.#suspended) this.#excuseSilence();
     if (this.engine.wheel.nowMs - this.#lastReceivedMs < this.#keepAliveMs) return this.#scheduleKeepAlive();
     this.engine.counters.keepAliveTimeouts++;
     const reason = `nothing received for ${this.#keepAliveMs / 1000} s, one and a half times the Keep Alive`;
-    this.disconnect(ended(ReasonCode.KeepAliveTimeout, reason));
+    this.disconnect(endedByBroker(ReasonCode.KeepAliveTimeout, reason));
+  }
+
+  /** It is we who do not listen; but where we wait for the client to read, it has to read something. */
+  #excuseSilence(): void {
+    const { pendingBytes } = this.output;
+    const reads = !this.congested || pendingBytes !== this.#pendingAtDeadline;
+    if (reads) this.#lastReceivedMs = this.engine.wheel.nowMs;
+    this.#pendingAtDeadline = pendingBytes;
   }
 
   onClosed(error?: Error): void {
@@ -322,29 +332,14 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   #onError(error: unknown, reader: FrameReader): void {
     if (this.closed) return;
-    const { counters, options } = this.engine;
-    const clientId = this.#identity?.clientId ?? this.#connect?.clientId ?? "";
-    const { remoteAddress } = this.origin;
     if (!(error instanceof ProtocolError)) {
-      options.logger.error({ error, clientId, remoteAddress }, "a handler failed");
-      const reason = "internal error";
-      if (this.#state === "connecting") return this.refuse(ReasonCode.UnspecifiedError, reason);
-      return this.disconnect(ended(ReasonCode.UnspecifiedError, reason));
+      noteFailure(this.engine, this, error);
+      if (this.#state === "connecting") return this.refuse(ReasonCode.UnspecifiedError, "internal error");
+      return this.disconnect(endedByBroker(ReasonCode.UnspecifiedError, "internal error"));
     }
-    counters.protocolErrors++;
-    if (error.reasonCode === ReasonCode.PacketTooLarge) {
-      counters.limits[this.#state === "new" ? "maximumConnectPacketSize" : "maximumPacketSize"]++;
-    } else if (error.reasonCode === ReasonCode.QuotaExceeded) counters.limits.maximumNonPublishPacketSize++;
-    const { packet, offset, clause, message: reason, reasonCode } = error;
-    const code = reasonName(reasonCode, "DISCONNECT");
-    options.logger.warn(
-      { clientId, remoteAddress, listener: this.listenerName, packet, offset, clause, code, reason },
-      "a client broke the protocol",
-    );
-    if (this.#state === "established") {
-      return this.disconnect(ended(reasonCode, reason));
-    }
-    this.#answerBadConnect(error, reader);
+    noteProtocolError(this.engine, this, error);
+    if (this.#state === "established") this.disconnect(endedByBroker(error.reasonCode, error.message));
+    else this.#answerBadConnect(error, reader);
   }
 
   /** A client that cannot be understood is answered only where its version is known. */
@@ -373,6 +368,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#backlog = undefined;
     this.#account();
     this.output.finish();
+    this.countWritten();
     this.#stream.end();
     if (session === undefined || session.sink !== this) return;
     counters.clientsConnected--;
@@ -401,9 +397,4 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#heldBytes += bytes;
     this.engine.memory.add(bytes);
   }
-}
-
-/** A disconnection by the broker, after which the will is due. */
-function ended(reasonCode: ReasonCode, reason: string): Disconnection {
-  return { reasonCode, reason, byClient: false, withWill: true };
 }

@@ -29,6 +29,11 @@ export interface Disconnection {
   readonly serverReference?: string | undefined;
 }
 
+/** A disconnection after which the will is due. */
+export function endedByBroker(reasonCode: ReasonCode, reason: string): Disconnection {
+  return { reasonCode, reason, byClient: false, withWill: true };
+}
+
 /** What handlers see of a connection; Connection implements it. */
 export interface Client extends PacketSink {
   readonly origin: StreamOrigin;

@@ -149,7 +149,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     try {
       while (!this.#suspended && !this.closed && reader.next()) {
         this.engine.counters.packetsReceived++;
-        const pending = this.#onPacket(reader);
+        const pending = this.#onPacket(reader) ?? this.untilAcknowledged();
         if (pending !== undefined) this.#suspendUntil(pending);
       }
     } catch (error) {

@@ -136,6 +136,14 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     if (packetType === PacketType.PUBACK) this.unstoredPublishes++;
   }
 
+  /** Until as many acknowledgements have left as may be owed to a client; undefined: there are no more than that. */
+  protected untilAcknowledged(): Promise<void> | undefined {
+    const waiting = this.#acknowledgements;
+    if (waiting === undefined || waiting.length <= this.limits.receiveMaximum) return undefined;
+    this.engine.counters.limits.receiveMaximum++;
+    return this.engine.commits.stored();
+  }
+
   onCommitted(ticket: number): void {
     const queue = this.#acknowledgements!;
     while (queue.shift(ticket)) {

@@ -20,6 +20,8 @@ const LAZY_MS = 250;
 /** How long `close` waits for a store that does not work. */
 const CLOSE_MS = 5000;
 const SMALLEST_BODIES = 16 * 1024;
+/** What a reference from an inbox to a body takes in memory. */
+const REFERENCE_BYTES = 64;
 
 class SessionAppend implements InboxAppend {
   readonly session: Session;
@@ -36,6 +38,7 @@ class FillingGroup {
   bodies: Uint8Array;
   bodiesLength = 0;
   readonly bodyEnds: number[] = [];
+  referencesLength = 0;
   readonly inboxes = new Map<number, SessionAppend>();
   readonly sessions = new Map<number, SessionRecord | null>();
   readonly subscriptions = new Map<number, Map<string, SubscriptionRecord | null>>();
@@ -48,6 +51,10 @@ class FillingGroup {
 
   constructor(bodiesLength: number) {
     this.bodies = Buffer.allocUnsafeSlow(bodiesLength);
+  }
+
+  get pendingBytes(): number {
+    return this.bodiesLength + this.referencesLength;
   }
 
   seal(atMs: number): CommitGroup {
@@ -110,9 +117,9 @@ export class GroupCommit {
     return this.#deletingNumber > this.#committed;
   }
 
-  /** Bytes of messages that wait to be stored. */
+  /** Bytes of messages, and of references to them, that wait to be stored. */
   get pendingBytes(): number {
-    return this.#storingBytes + this.#filling.bodiesLength;
+    return this.#storingBytes + this.#filling.pendingBytes;
   }
 
   /** Whether storing has been failing since the last success. */
@@ -157,6 +164,7 @@ export class GroupCommit {
       group.inboxes.set(session.number, append);
     }
     append.references.push({ body: publication.bodyIndex, flags, subscriptionIdentifiers });
+    group.referencesLength += REFERENCE_BYTES;
     session.nextSequence++;
     session.queuedMessages++;
     session.queuedBytes += bodyLength(group, publication.bodyIndex);
@@ -265,7 +273,7 @@ export class GroupCommit {
     this.#filling = new FillingGroup(nextLength);
     this.#urgent = false;
     this.#state = "storing";
-    this.#storingBytes = filled.bodiesLength;
+    this.#storingBytes = filled.pendingBytes;
     const group = filled.seal(this.#clock.now());
     while (!(await this.#tryToStore(group))) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));

@@ -11,6 +11,9 @@ import { GroupCommit } from "./group-commit.ts";
 import { MessageBodyView } from "./message-body.ts";
 import { Publication } from "./publication.ts";
 
+/** Of one message in one inbox, beside its body. */
+const REFERENCE_BYTES = 64;
+
 describe("GroupCommit", () => {
   let clock: FakeClock;
   let store: UnreliableStore;
@@ -97,7 +100,7 @@ describe("GroupCommit", () => {
     commits.append(message, two, 1, undefined);
     const second = commits.ticket();
     expect(second).toBe(first + 1);
-    expect(commits.pendingBytes).toBe(2 * one.queuedBytes);
+    expect(commits.pendingBytes).toBe(2 * (one.queuedBytes + REFERENCE_BYTES));
     const log: string[] = [];
     commits.listener = { onInboxStored: ({ clientId }) => log.push(clientId) };
     commits.wait({ onCommitted: (ticket) => log.push(`ticket ${ticket - first}`) });

@@ -2,8 +2,8 @@ import type { Route } from "./route.ts";
 import type { Topic } from "./topic.ts";
 import { TopicTree } from "./topic-tree.ts";
 
-/** Targets that routes made for one topic each may hold together, per topic that may be cached. */
-const TARGETS_PER_TOPIC = 16;
+/** What routes made for one topic each may hold together (see `Route.weight`), per topic that may be cached. */
+const WEIGHT_PER_TOPIC = 16;
 /** Nodes that each change of a subscription may look at, come what may. */
 const FREE_STEPS = 256;
 /** Further nodes that changes of subscriptions may look at, for each route that has been kept. */
@@ -12,25 +12,25 @@ const STEPS_PER_ROUTE = 16;
 /** The topics that have a route, so that a change of a subscription takes it from exactly those that it concerns. */
 export class RouteCache<S extends object> {
   readonly #topics = new TopicTree<Topic<S>>();
-  readonly #maximumTargets: number;
-  #targets = 0;
+  readonly #maximumWeight: number;
+  #weight = 0;
   #steps = 0;
 
   constructor(maximumCachedTopics: number) {
-    this.#maximumTargets = maximumCachedTopics * TARGETS_PER_TOPIC;
+    this.#maximumWeight = maximumCachedTopics * WEIGHT_PER_TOPIC;
   }
 
   get size(): number {
     return this.#topics.size;
   }
 
-  /** `ownTargets`: how many targets the route holds that no other topic's route has. */
-  keep(topic: Topic<S>, route: Route<S>, ownTargets: number): void {
+  /** `ownWeight`: how much the route holds that no other topic's route does. */
+  keep(topic: Topic<S>, route: Route<S>, ownWeight: number): void {
     // Making a route again costs little beside sending to so many targets; keeping too many costs memory.
-    this.#targets += ownTargets;
-    if (this.#targets > this.#maximumTargets) {
+    this.#weight += ownWeight;
+    if (this.#weight > this.#maximumWeight) {
       this.clear();
-      this.#targets = ownTargets;
+      this.#weight = ownWeight;
     }
     topic.route = route;
     this.#topics.set(topic.name, topic);
@@ -56,7 +56,7 @@ export class RouteCache<S extends object> {
   clear(): void {
     for (const topic of this.#topics.values()) topic.route = undefined;
     this.#topics.clear();
-    this.#targets = 0;
+    this.#weight = 0;
     this.#steps = 0;
   }
 }

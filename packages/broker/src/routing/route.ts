@@ -46,6 +46,13 @@ export class Route<S extends object> {
     this.targets = targets;
     this.groups = groups;
   }
+
+  /** How much it holds: its targets, and the Subscription Identifiers of each. */
+  get weight(): number {
+    let weight = this.targets.length;
+    for (const { subscriptionIdentifiers } of this.targets) weight += subscriptionIdentifiers?.length ?? 0;
+    return weight;
+  }
 }
 
 export function targetOf<S extends object>(subscriber: S, subscription: Subscription): RouteTarget<S> {

@@ -123,7 +123,7 @@ export class Router<S extends object> {
       return route;
     }
     const route = mergeRoute(matching);
-    this.#topics.routes.keep(current, route, route.targets.length);
+    this.#topics.routes.keep(current, route, route.weight);
     return route;
   }
 }

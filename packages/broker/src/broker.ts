@@ -1,4 +1,4 @@
-import { type PublishPacket, topicFilterProblem } from "@dunlin/protocol";
+import { type PublishPacket, ReasonCode, topicFilterProblem } from "@dunlin/protocol";
 import { Connections } from "./connection/connections.ts";
 import type { Counters } from "./counters.ts";
 import { Engine } from "./delivery/engine.ts";
@@ -48,8 +48,11 @@ export interface Broker extends AsyncDisposable {
   publish(message: BrokerMessage): Promise<void>;
   /** Calls back for every message that matches; returns a function that ends it. */
   subscribe(topicFilter: string, onMessage: (message: PublishPacket) => void): () => void;
-  /** Closes a client's connection (Reason Code 0x98); false where it has none. */
-  disconnect(clientId: string, reason?: string): boolean;
+  /**
+   * Closes a client's connection with Reason Code 0x98 (Administrative action), or with 0x9C (Use another server)
+   * where a Server Reference tells it where to go; false where it has none.
+   */
+  disconnect(clientId: string, reason?: string, serverReference?: string): boolean;
   /** Returns a function that takes the handler off. */
   on<Name extends keyof BrokerEvents>(name: Name, handler: (event: BrokerEvents[Name]) => void): () => void;
 }
@@ -149,10 +152,16 @@ class RunningBroker implements Broker {
     return () => void this.#engine.router.unsubscribe(session, topicFilter);
   }
 
-  disconnect(clientId: string, reason = "disconnected by the administrator"): boolean {
+  disconnect(
+    clientId: string,
+    reason = "disconnected by the administrator",
+    serverReference?: string,
+  ): boolean {
     for (const connection of this.#connections.values()) {
       if (!connection.established || connection.identity.clientId !== clientId) continue;
-      connection.disconnect({ reasonCode: 0x98, reason, byClient: false, withWill: true });
+      const reasonCode =
+        serverReference === undefined ? ReasonCode.AdministrativeAction : ReasonCode.UseAnotherServer;
+      connection.disconnect({ reasonCode, reason, byClient: false, withWill: true, serverReference });
       return true;
     }
     return false;
@@ -211,7 +220,7 @@ class RunningBroker implements Broker {
     for (const service of this.#services) service.stop();
     for (const connection of [...this.#connections.values()]) {
       connection.disconnect({
-        reasonCode: 0x8b,
+        reasonCode: ReasonCode.ServerShuttingDown,
         reason: "the broker shuts down",
         byClient: false,
         withWill: true,

@@ -103,6 +103,17 @@ describe("a broker in a program", () => {
     expect(virtual.broker.disconnect("c")).toBe(false);
   });
 
+  test("sends a client to another server", async () => {
+    const virtual = await VirtualBroker.start();
+    const client = await virtual.connect("c");
+    virtual.broker.disconnect("c", "moving house", "b.example:1883");
+    await settled();
+    expect(client.take()).toMatchObject([
+      { type: "DISCONNECT", reasonCode: 0x9c, properties: { serverReference: "b.example:1883" } },
+    ]);
+    expect(client.state).toBe("closed");
+  });
+
   test("several live in one process and know nothing of each other", async () => {
     const [one, two] = [await VirtualBroker.start(), await VirtualBroker.start()];
     const clients = [await one.connect("same"), await two.connect("same")];

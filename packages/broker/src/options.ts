@@ -42,6 +42,8 @@ export interface BrokerLimits extends ConnectionLimits {
   readonly maximumSessions: number;
   /** Session Expiry Interval in seconds that a client may have; 0xFFFFFFFF: for ever. */
   readonly maximumSessionExpiryIntervalSeconds: number;
+  /** Bytes of Client Identifiers, Topic Filters and wills of all sessions together. */
+  readonly maximumSessionStateBytes: number;
   /** Bytes of a Topic Name or Topic Filter. */
   readonly maximumTopicLength: number;
   readonly maximumTopicLevels: number;
@@ -77,6 +79,7 @@ export const defaultLimits: BrokerLimits = {
   maximumOutputBytes: 4 * 1024 * 1024,
   maximumSessions: 1_000_000,
   maximumSessionExpiryIntervalSeconds: 0xffffffff,
+  maximumSessionStateBytes: 256 * 1024 * 1024,
   maximumTopicLength: 65_535,
   maximumTopicLevels: 64,
   maximumSubscriptionsPerSession: 10_000,
@@ -180,6 +183,7 @@ export const limitRanges: Readonly<Record<keyof BrokerLimits, LimitRange>> = {
   maximumOutputBytes: range(1024, UNBOUNDED),
   maximumSessions: range(1, UNBOUNDED),
   maximumSessionExpiryIntervalSeconds: range(0, FOUR_BYTES),
+  maximumSessionStateBytes: range(1024, UNBOUNDED),
   // The broker's own topics must fit.
   maximumTopicLength: range(64, TWO_BYTES),
   maximumTopicLevels: range(8, TWO_BYTES),

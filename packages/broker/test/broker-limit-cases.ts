@@ -65,6 +65,18 @@ export const brokerLimitCases: {
     limited: 60,
     free: undefined,
   },
+  maximumSessionStateBytes: {
+    limit: 1024,
+    scenario: async (virtual) => {
+      const client = await virtual.connect("c");
+      const first = await client.subscribe("x".repeat(1100));
+      const { reasonCodes } = await client.subscribe(["y", "x".repeat(1100)]);
+      await virtual.connect("new");
+      return [...first.reasonCodes, ...reasonCodes, virtual.connack?.reasonCode];
+    },
+    limited: [0, 0x97, 0, 0x97],
+    free: [0, 0, 0, 0],
+  },
   maximumTopicLength: {
     limit: 64,
     scenario: (virtual) => use(virtual, `/${"ö".repeat(32)}`),

@@ -17,11 +17,11 @@ import {
   type RunningAuthentication,
 } from "../handlers/client.ts";
 import { handleConnect } from "../handlers/handle-connect.ts";
+import { InboundAliases } from "../handlers/inbound-aliases.ts";
 import type { BrokerLimits } from "../options.ts";
 import type { AuthenticationRequest, ClientIdentity } from "../ports/authenticator.ts";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
-import type { Topic } from "../routing/topic.ts";
 import type { Session } from "../session/session.ts";
 import { TimerWheel } from "../timer-wheel.ts";
 import { answerableVersion, checkBeforeConnack, checkFirst } from "./before-connack.ts";
@@ -53,7 +53,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   #connect: ConnectPacket | undefined;
   #session: Session | undefined;
   #identity: ClientIdentity | undefined;
-  #inboundAliases: Map<number, Topic<Session>> | undefined;
+  #inboundAliases: InboundAliases | undefined;
   /** A handler takes its time: nothing more is read from this client until it is done. */
   #suspended = false;
   /** It has sent its share of this turn: nothing more is read from it before the others have had theirs. */
@@ -103,8 +103,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   get listenerName(): string {
     return this.listener.name;
   }
-  get inboundAliases(): Map<number, Topic<Session>> {
-    this.#inboundAliases ??= new Map();
+  get inboundAliases(): InboundAliases {
+    this.#inboundAliases ??= new InboundAliases();
     return this.#inboundAliases;
   }
   get unacknowledgedPublishes(): number {
@@ -221,7 +221,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   /** Bytes of the memory budget that the end of this connection sets free. */
   get heldBytes(): number {
     const session = this.#session;
-    return session?.sink === this ? this.#heldBytes + session.queue.bytes : this.#heldBytes;
+    return session?.sink === this ? this.#heldBytes + session.heldBytes : this.#heldBytes;
   }
 
   /** Memory is short, and it holds much of it. */
@@ -382,13 +382,13 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   /** Keeps the broker's account of the bytes that this connection holds. */
   #account(): void {
-    let held = this.#reader.bufferedBytes;
-    if (this.closed) held = 0;
-    else {
+    let held = 0;
+    if (!this.closed) {
+      held = this.#reader.bufferedBytes + (this.#inboundAliases?.heldBytes ?? 0);
       const output = this.output.pendingBytes;
       if (output > COUNTED_OUTPUT_BYTES) held += output;
+      for (const chunk of this.#backlog ?? []) held += chunk.length;
     }
-    for (const chunk of this.#backlog ?? []) held += chunk.length;
     this.engine.memory.add(held - this.#heldBytes);
     this.#heldBytes = held;
   }

@@ -3,6 +3,7 @@ import type { EncodedPublish, PacketSink } from "../ports/packet-sink.ts";
 import type { RouteTarget } from "../routing/route.ts";
 import type { SharedGroup } from "../routing/shared-group.ts";
 import type { Session } from "../session/session.ts";
+import { SharedInflight } from "../session/shared-inflight.ts";
 import { deliveryFlags } from "./delivery-flags.ts";
 import type { Engine } from "./engine.ts";
 import { encodeMessageBody } from "./message-body.ts";
@@ -147,14 +148,20 @@ function sendLive(
   }
   const encoded = encodeFor(engine, publication, sink, qos, retain, identifiers);
   if (encoded === undefined) return;
-  if (shareFilter !== undefined) rememberShared(session, encodeMessageBody(publication), shareFilter);
+  if (shareFilter !== undefined) rememberShared(engine, session, encodeMessageBody(publication), shareFilter);
   sink.sendEncodedAs(encoded, window.send(qos, 0), false);
 }
 
 /** Keeps what the next sequence number stands for, in case another member must have it. */
-export function rememberShared(session: Session, body: Uint8Array, shareFilter: string): void {
-  session.sharedInflight ??= new Map();
-  session.sharedInflight.set(session.window.next, { body, shareFilter });
+export function rememberShared(
+  engine: Engine,
+  session: Session,
+  body: Uint8Array,
+  shareFilter: string,
+): void {
+  session.sharedInflight ??= new SharedInflight();
+  session.sharedInflight.add(session.window.next, { body, shareFilter });
+  engine.memory.add(body.length);
 }
 
 function enqueue(
@@ -171,9 +178,9 @@ function enqueue(
   else if (queue.bytes >= options.limits.maximumQueuedBytes) counters.limits.maximumQueuedBytes++;
   else if (memory.exhausted) counters.limits.memoryBudgetBytes++;
   else {
-    const body = encodeMessageBody(publication);
-    queue.push({ body, flags, subscriptionIdentifiers, shareFilter });
-    memory.add(body.length);
+    const heldBefore = queue.heldBytes;
+    queue.push({ body: encodeMessageBody(publication), flags, subscriptionIdentifiers, shareFilter });
+    memory.add(queue.heldBytes - heldBefore);
     return;
   }
   counters.droppedByQueueLimit++;

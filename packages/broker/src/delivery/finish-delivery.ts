@@ -8,8 +8,8 @@ export function finishDelivery(engine: Engine, session: Session, sequence: numbe
   if (session.stored) {
     session.inboxMessageDone(session.window.doneBytes);
     engine.commits.touch(session);
-  } else {
-    session.sharedInflight?.delete(sequence);
+  } else if (session.sharedInflight !== undefined) {
+    engine.memory.add(-session.sharedInflight.delete(sequence));
   }
   pump(engine, session);
 }

@@ -2,6 +2,7 @@ import { FakeClock, settled, UnreliableStore } from "@dunlin/test-kit";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Arena } from "../arena.ts";
 import { Counters } from "../counters.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import { defaultLimits } from "../options.ts";
 import { silentLogger } from "../ports/logger.ts";
 import { TopicTable } from "../routing/topic-table.ts";
@@ -24,7 +25,10 @@ describe("GroupCommit", () => {
   const topics = new TopicTable<Session>(defaultLimits);
 
   function session(number: number): Session {
-    return new Session(`client-${number}`, number, 5, true, { onSessionDeadline() {} });
+    return new Session(`client-${number}`, number, 5, true, {
+      onSessionDeadline() {},
+      stateMemory: new MemoryBudget(1000),
+    });
   }
 
   function publication(payload: string | Uint8Array): Publication {

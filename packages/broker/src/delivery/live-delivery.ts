@@ -10,9 +10,10 @@ export function pumpLive(engine: Engine, session: Session): void {
   const view = engine.waitingView;
   const publication = engine.waitingPublication;
   while (window.canSend && !sink.congested) {
+    const heldBefore = queue.heldBytes;
     const message = queue.shift();
     if (message === undefined) return;
-    engine.memory.add(-message.body.length);
+    engine.memory.add(queue.heldBytes - heldBefore);
     view.read(message.body);
     publication.setBody(view, engine.topics.internAccepted(view.bytes, view.topicStart, view.topicEnd), null);
     if (publication.expired) {
@@ -24,7 +25,7 @@ export function pumpLive(engine: Engine, session: Session): void {
     const retain = retainOf(message.flags);
     const encoded = encodeFor(engine, publication, sink, qos, retain, message.subscriptionIdentifiers);
     if (encoded === undefined) continue;
-    if (message.shareFilter !== undefined) rememberShared(session, message.body, message.shareFilter);
+    if (message.shareFilter !== undefined) rememberShared(engine, session, message.body, message.shareFilter);
     sink.sendEncodedAs(encoded, window.send(qos, 0), false);
   }
 }

@@ -14,6 +14,7 @@ import { describe, expect, test } from "vitest";
 import { arbitraryPacketOf } from "../../../protocol/test/arbitrary-packet.ts";
 import { Arena } from "../arena.ts";
 import { writeUint16 } from "../big-endian.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import { defaultLimits } from "../options.ts";
 import type { EncodedPublish } from "../ports/packet-sink.ts";
 import { TopicTable } from "../routing/topic-table.ts";
@@ -23,7 +24,10 @@ import { Publication } from "./publication.ts";
 
 const START_MS = 1_000_000;
 const IDENTIFIER = 0x1234;
-const publisher = new Session("publisher", 1, 5, false, { onSessionDeadline() {} });
+const publisher = new Session("publisher", 1, 5, false, {
+  onSessionDeadline() {},
+  stateMemory: new MemoryBudget(1000),
+});
 
 /** Where a received PUBLISH is, its topic known by name or alias, in the middle of other bytes. */
 function receive(packet: PublishPacket, version: ProtocolVersion): PublishView {

@@ -1,19 +1,18 @@
-import {
-  NEVER_EXPIRES,
-  type Session,
-  type SessionDeadlines,
-  type SharedMessage,
-} from "../session/session.ts";
+import { MemoryBudget } from "../memory-budget.ts";
+import { NEVER_EXPIRES, type Session, type SessionKeeper } from "../session/session.ts";
+import type { SharedMessage } from "../session/shared-inflight.ts";
 import { deliver, deliverToGroup } from "./deliver.ts";
 import type { Engine } from "./engine.ts";
 import { MessageBodyView } from "./message-body.ts";
 
 /** What happens to a session after its connection: its will, its expiry, its end. */
-export class SessionEnds implements SessionDeadlines {
+export class SessionEnds implements SessionKeeper {
   readonly #engine: Engine;
+  readonly stateMemory: MemoryBudget;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.stateMemory = new MemoryBudget(engine.options.limits.maximumSessionStateBytes);
   }
 
   /** The connection of a session is gone. `withWill` unless DISCONNECT 0x00 took the will back [MQTT-3.14.4-3]. */
@@ -64,6 +63,7 @@ export class SessionEnds implements SessionDeadlines {
     if (session.will !== undefined) this.#publishWill(session);
     this.#passSharedOn(session);
     if (session.stored) commits.deleteSession(session);
+    session.release();
     events.emit("sessionEnded", { clientId: session.clientId, expired });
   }
 
@@ -110,10 +110,10 @@ export class SessionEnds implements SessionDeadlines {
       // What was sent at QoS 2 must go to nobody else [MQTT-4.8.2-5].
       if (message !== undefined && qos === 1) messages.push(message);
     }
+    const inflightBytes = session.sharedInflight?.bytes ?? 0;
     session.sharedInflight = undefined;
-    const queued = session.queue.takeAll();
-    for (const { body, shareFilter } of queued) {
-      this.#engine.memory.add(-body.length);
+    this.#engine.memory.add(-inflightBytes - session.queue.heldBytes);
+    for (const { body, shareFilter } of session.queue.takeAll()) {
       if (shareFilter !== undefined) messages.push({ body, shareFilter });
     }
     for (const message of messages) this.#deliverToGroup(message);

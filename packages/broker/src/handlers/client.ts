@@ -7,8 +7,8 @@ import type {
 } from "../ports/authenticator.ts";
 import type { StreamOrigin } from "../ports/byte-stream.ts";
 import type { PacketSink } from "../ports/packet-sink.ts";
-import type { Topic } from "../routing/topic.ts";
 import type { Session } from "../session/session.ts";
+import type { InboundAliases } from "./inbound-aliases.ts";
 
 /** An exchange of AUTH packets that is going on, at CONNECT or again later. */
 export interface RunningAuthentication {
@@ -50,8 +50,7 @@ export interface Client extends PacketSink {
   /** The CONNECT that is being answered; afterwards only with an Authentication Method. */
   readonly connect: ConnectPacket;
   readonly authenticationMethod: string | undefined;
-  /** Topics by alias, as set by the client [MQTT-3.3.2-12]. */
-  readonly inboundAliases: Map<number, Topic<Session>>;
+  readonly inboundAliases: InboundAliases;
   authentication: RunningAuthentication | undefined;
   /** QoS 1 and 2 publishes received and not yet fully acknowledged. */
   readonly unacknowledgedPublishes: number;

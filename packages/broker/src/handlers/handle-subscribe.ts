@@ -129,7 +129,12 @@ function check(engine: Engine, client: Client, topicFilter: string): Refused | u
     return { reasonCode: ReasonCode.TopicFilterInvalid, reason };
   }
   const { subscriptions } = client.session;
-  if (subscriptions.size >= limits.maximumSubscriptionsPerSession && !subscriptions.has(topicFilter)) {
+  if (subscriptions.has(topicFilter)) return undefined;
+  if (engine.ends.stateMemory.exhausted) {
+    counters.limits.maximumSessionStateBytes++;
+    return { reasonCode: ReasonCode.QuotaExceeded, reason: "sessions hold as much as they may" };
+  }
+  if (subscriptions.size >= limits.maximumSubscriptionsPerSession) {
     counters.limits.maximumSubscriptionsPerSession++;
     const reason = `the limit of ${limits.maximumSubscriptionsPerSession} subscriptions is reached`;
     return { reasonCode: ReasonCode.QuotaExceeded, reason };

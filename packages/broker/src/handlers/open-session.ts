@@ -18,6 +18,10 @@ export function openSession(
 ): OpenedSession | "full" {
   const { sessions, ends, options, counters } = engine;
   const holder = sessions.get(clientId);
+  if (ends.stateMemory.exhausted && (holder === undefined || connect.will !== undefined)) {
+    counters.limits.maximumSessionStateBytes++;
+    return "full";
+  }
   if (holder?.sink != null) {
     counters.sessionsTakenOver++;
     holder.sink.takenOver();

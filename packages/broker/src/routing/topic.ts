@@ -34,6 +34,11 @@ export class Topic<S extends object> {
     this.next = next;
   }
 
+  /** In memory: the name, its bytes and its words. */
+  get heldBytes(): number {
+    return 4 * this.bytes.length;
+  }
+
   /** False once the table has evicted it. */
   get interned(): boolean {
     return this.slot !== EVICTED;

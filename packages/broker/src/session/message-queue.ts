@@ -7,6 +7,9 @@ export interface QueuedMessage {
   readonly shareFilter: string | undefined;
 }
 
+/** What a message takes in memory beside its body. */
+const OVERHEAD_BYTES = 200;
+
 /** First in, first out; counts bytes. Costs nothing while empty. */
 export class MessageQueue {
   #messages: (QueuedMessage | undefined)[] = NONE;
@@ -17,8 +20,14 @@ export class MessageQueue {
     return this.#messages.length - this.#head;
   }
 
+  /** Of bodies. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** In memory. */
+  get heldBytes(): number {
+    return this.#bytes + this.length * OVERHEAD_BYTES;
   }
 
   push(message: QueuedMessage): void {

@@ -1,4 +1,5 @@
 import type { ProtocolVersion } from "@dunlin/protocol";
+import type { MemoryBudget } from "../memory-budget.ts";
 import type { PacketSink } from "../ports/packet-sink.ts";
 import type { DeliveryState, RecoveredSession, SessionRecord, SubscriptionRecord } from "../ports/store.ts";
 import { Timed } from "../timer-wheel.ts";
@@ -6,21 +7,19 @@ import { InflightWindow } from "./inflight-window.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { PacketIdentifierSet } from "./packet-identifier-set.ts";
 import type { PendingWill } from "./pending-will.ts";
+import type { SharedInflight } from "./shared-inflight.ts";
 
 /** Session Expiry Interval that means for ever [MQTT 5.0, 3.1.2.11.2]. */
 export const NEVER_EXPIRES = 0xffffffff;
 
 const NO_SUBSCRIPTIONS: ReadonlyMap<string, SubscriptionRecord> = new Map();
 
-/** What a Session does when its deadline comes; kept apart, because ending a session reaches all over the broker. */
-export interface SessionDeadlines {
+/** What a Session has around it. */
+export interface SessionKeeper {
+  /** Counts what all sessions keep beside their messages: Client Identifiers, Topic Filters, wills. */
+  readonly stateMemory: MemoryBudget;
+  /** Kept apart, because ending a session reaches all over the broker. */
   onSessionDeadline(session: Session): void;
-}
-
-/** A message that came through a Shared Subscription, `$share/` included. */
-export interface SharedMessage {
-  readonly body: Uint8Array;
-  readonly shareFilter: string;
 }
 
 /** A message of the inbox that is ready to be sent. */
@@ -39,7 +38,7 @@ export class Session extends Timed {
   readonly clientId: string;
   readonly number: number;
   readonly stored: boolean;
-  readonly #deadlines: SessionDeadlines;
+  readonly #keeper: SessionKeeper;
 
   protocolVersion: ProtocolVersion;
   userName: string | undefined;
@@ -52,12 +51,13 @@ export class Session extends Timed {
   /** QoS 2 Packet Identifiers received in PUBLISH and not yet released by PUBREL [MQTT-4.3.3-10]. */
   readonly inboundQoS2: PacketIdentifierSet = new PacketIdentifierSet();
   readonly window: InflightWindow;
-  will: PendingWill | undefined;
+  #will: PendingWill | undefined;
+  #stateBytes = 0;
 
   /** QoS 1 and 2 messages that wait for the window (not `stored`). */
   readonly queue: MessageQueue = new MessageQueue();
-  /** Messages from a shared subscription by sequence number, so that another member can have them (not `stored`). */
-  sharedInflight: Map<number, SharedMessage> | undefined;
+  /** Only where a message came through a Shared Subscription (not `stored`). */
+  sharedInflight: SharedInflight | undefined;
 
   /** The sequence number that the next inbox message gets (`stored`). */
   nextSequence = 0;
@@ -77,7 +77,7 @@ export class Session extends Timed {
     sessionNumber: number,
     protocolVersion: ProtocolVersion,
     stored: boolean,
-    deadlines: SessionDeadlines,
+    keeper: SessionKeeper,
     recovered?: RecoveredSession,
   ) {
     super();
@@ -85,10 +85,20 @@ export class Session extends Timed {
     this.number = sessionNumber;
     this.protocolVersion = protocolVersion;
     this.stored = stored;
-    this.#deadlines = deadlines;
+    this.#keeper = keeper;
+    this.#keep(clientId.length);
     const first = recovered?.state.firstUnacknowledged ?? 0;
     this.window = new InflightWindow(first, recovered?.state.sentBefore ?? 0);
     if (recovered !== undefined) this.#recover(recovered);
+  }
+
+  get will(): PendingWill | undefined {
+    return this.#will;
+  }
+
+  set will(will: PendingWill | undefined) {
+    this.#keep((will?.body.length ?? 0) - (this.#will?.body.length ?? 0));
+    this.#will = will;
   }
 
   get connected(): boolean {
@@ -102,12 +112,30 @@ export class Session extends Timed {
 
   setSubscription(subscription: SubscriptionRecord): void {
     this.#subscriptions ??= new Map();
+    if (!this.#subscriptions.has(subscription.topicFilter)) this.#keep(subscription.topicFilter.length);
     this.#subscriptions.set(subscription.topicFilter, subscription);
   }
 
   /** False where there was none. */
   deleteSubscription(topicFilter: string): boolean {
-    return this.#subscriptions?.delete(topicFilter) === true;
+    if (this.#subscriptions?.delete(topicFilter) !== true) return false;
+    this.#keep(-topicFilter.length);
+    return true;
+  }
+
+  /** Bytes of the memory budget that its messages hold (not `stored`). */
+  get heldBytes(): number {
+    return this.queue.heldBytes + (this.sharedInflight?.bytes ?? 0);
+  }
+
+  /** The session has ended: what it keeps is free. */
+  release(): void {
+    this.#keep(-this.#stateBytes);
+  }
+
+  #keep(bytes: number): void {
+    this.#stateBytes += bytes;
+    this.#keeper.stateMemory.add(bytes);
   }
 
   get record(): SessionRecord {
@@ -139,7 +167,7 @@ export class Session extends Timed {
   }
 
   override onDeadline(): void {
-    this.#deadlines.onSessionDeadline(this);
+    this.#keeper.onSessionDeadline(this);
   }
 
   #recover(recovered: RecoveredSession): void {

@@ -45,6 +45,9 @@ export const connectionLimitSpecs: Readonly<Record<keyof ConnectionLimits, Limit
 export const brokerLimitSpecs: Readonly<Record<keyof BrokerLimits, LimitSpec>> = {
   ...connectionLimitSpecs,
   maximumSessions: count("Sessions, connected or not."),
+  maximumSessionStateBytes: bytes(
+    "Bytes of Client Identifiers, Topic Filters and wills of all sessions together.",
+  ),
   maximumSessionExpiryIntervalSeconds: seconds(
     "Session Expiry Interval that a client may have; 4294967295: for ever.",
   ),

@@ -5,8 +5,8 @@ import { RawClient } from "./raw-client.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const LONG = "x".repeat(65_000);
-/** With room for the garbage between two collections. */
-const ALLOWED_BYTES = 150 * MEBIBYTE;
+/** With room for the garbage between two collections, of which a busy machine makes more. */
+const ALLOWED_BYTES = 250 * MEBIBYTE;
 
 let broker: AttackedBroker;
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type Broker, createBroker, tcpListener, unixListener, webSocketListener } from "@dunlin/broker";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DunlinProcess, type Result, runDunlin } from "./run-dunlin.ts";
@@ -55,6 +55,7 @@ describe("pub and sub", () => {
     { name: "TCP", where: () => ["-p", port] },
     { name: "WebSocket", where: () => ["--url", webSocketUrl] },
     { name: "Unix socket", where: () => ["--unix", socketPath] },
+    { name: "Unix socket by relative path", where: () => ["--unix", relative(process.cwd(), socketPath)] },
   ];
   const versions = ["mqttv31", "mqttv311", "mqttv5"];
 
@@ -179,6 +180,24 @@ describe("pub and sub", () => {
     expect(await sub(...session, "-C", "1")).toMatchObject({ stdout: "1\n" });
     expect(await sub(...session, "-C", "2")).toMatchObject({ stdout: "2\n3\n" });
     expect(await sub(...session, "-U", "away", "-E", "-x", "0")).toMatchObject({ exitCode: 0 });
+  });
+
+  test("a session with more messages than may wait at once", async () => {
+    const lines = `${Array.from({ length: 3000 }, (_, index) => `line ${index}`).join("\n")}\n`;
+    const session = ["-i", "far-behind", "-c", "-q", "1"];
+    expect(await sub(...session, "-t", "behind", "-E")).toMatchObject({ exitCode: 0 });
+    const input = { input: lines };
+    expect(await runDunlin(["pub", "-p", port, "-t", "behind", "-l", "-q", "1"], input)).toMatchObject({
+      exitCode: 0,
+    });
+    // Its answers come behind the messages, which it does not take.
+    expect(await sub(...session, "-t", "behind", "-E", "-W", "10")).toMatchObject({ exitCode: 0 });
+    expect(await pub(...session, "-t", "elsewhere", "-m", "x")).toMatchObject({ exitCode: 0 });
+    expect(await sub(...session, "-t", "behind", "-C", "3000", "-W", "10")).toEqual({
+      exitCode: 0,
+      stdout: lines,
+      stderr: "",
+    });
   });
 
   test("retained messages: only, not at all, removed", async () => {

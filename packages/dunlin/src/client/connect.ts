@@ -100,7 +100,7 @@ function acceptedBy(packet: ControlPacket | undefined, connect: ConnectPacket): 
 
 function describeAddress(url: URL): string {
   return url.protocol === "unix:"
-    ? `unix:${url.pathname}`
+    ? `unix:${decodeURIComponent(url.pathname)}`
     : `${url.protocol}//${url.hostname}:${portOf(url)}`;
 }
 

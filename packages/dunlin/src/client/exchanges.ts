@@ -42,6 +42,10 @@ export class Exchanges {
     this.maximumOpen = maximumOpen;
   }
 
+  get isAnyOpen(): boolean {
+    return this.open.size > 0;
+  }
+
   /** A free Packet Identifier, once there are fewer than the maximum in use. Give it back with `close`. */
   async begin(): Promise<number> {
     while (this.open.size >= this.maximumOpen && this.failure === undefined) {

@@ -1,11 +1,12 @@
 import type { PublishPacket } from "@dunlin/protocol";
 
-/** Messages that wait for the program; beyond it nothing more is read from the broker. */
+/** Messages that wait for the program; beyond it nothing more is read from the broker, unless it owes an answer. */
 const MAXIMUM_WAITING = 1000;
 
 export interface MessageQueueOptions {
   /** The program takes a message: the time to acknowledge it. */
   readonly onTaken: (message: PublishPacket) => void;
+  /** As many wait as may; again for each further one. */
   readonly onFull: () => void;
   readonly onRoom: () => void;
 }
@@ -23,7 +24,7 @@ export class MessageQueue {
 
   push(message: PublishPacket): void {
     this.waiting.push(message);
-    if (this.waiting.length === MAXIMUM_WAITING) this.options.onFull();
+    if (this.waiting.length >= MAXIMUM_WAITING) this.options.onFull();
     this.wake?.();
   }
 

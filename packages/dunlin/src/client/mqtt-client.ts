@@ -69,7 +69,10 @@ export class MqttClient {
     this.exchanges = new Exchanges(Math.min(receiveMaximum, MAXIMUM_INFLIGHT));
     this.queue = new MessageQueue({
       onTaken: (message) => this.acknowledge(message),
-      onFull: () => this.stream.pause(),
+      // An answer that is awaited comes behind the messages: whoever stopped reading would never see it.
+      onFull: () => {
+        if (!this.exchanges.isAnyOpen) this.stream.pause();
+      },
       onRoom: () => this.stream.resume(),
     });
     // Every publish that waits for the network listens.
@@ -212,6 +215,7 @@ export class MqttClient {
     const answer = this.exchanges.answerTo(packet.packetIdentifier!);
     // The connection may be lost before the answer is awaited.
     answer.catch(() => undefined);
+    this.stream.resume();
     await this.send(packet);
     return answer;
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { ConnectPacket, ProtocolVersion, QoS, Will } from "@dunlin/protocol";
 import type { ConnectRequest } from "../client/connect.ts";
 import { type BrokerAddress, defaultPorts } from "../client/open-stream.ts";
@@ -203,11 +204,18 @@ function brokerAddress(values: ConnectionValues): BrokerAddress {
   );
   if (ways.length > 1) throw usageError("give one of --url, --unix and --host");
   if (values.url !== undefined) return { url: parseUrl(values.url), tls };
-  if (values.unix !== undefined) return { url: new URL(`unix://${encodeURI(values.unix)}`), tls };
+  if (values.unix !== undefined) return { url: unixUrl(values.unix), tls };
   const isTls =
     values.tls || values.cafile !== undefined || values.cert !== undefined || values.port === 8883;
   const scheme = values.ws ? (isTls ? "wss" : "ws") : isTls ? "mqtts" : "mqtt";
   return { url: hostUrl(scheme, values.host ?? "localhost", values.port, values.ws ? "/mqtt" : ""), tls };
+}
+
+function unixUrl(path: string): URL {
+  // A URL has no relative paths, and would take a name without a slash for a host.
+  const url = new URL("unix:///");
+  url.pathname = encodeURIComponent(resolve(path)).replaceAll("%2F", "/");
+  return url;
 }
 
 function hostUrl(scheme: string, host: string, port: number | undefined, path: string): URL {

@@ -54,9 +54,12 @@ export class TlsHandshakes {
       const origin = { ...connection.origin, tls: tlsOrigin(socket, settings) };
       this.#onSecure({ ...connection, socket, origin });
     });
-    server.on("tlsClientError", (error, socket) => {
+    server.on("tlsClientError", (error: Error & { readonly reason?: string }, socket) => {
       const connection = this.#underWay.get(endpointsOf(socket));
-      if (connection !== undefined) this.#ports.pending.note(connection.accepted, `TLS: ${error.message}`);
+      if (connection !== undefined) {
+        // OpenSSL's message is a line of its internals; its reason says what was wrong.
+        this.#ports.pending.note(connection.accepted, `TLS: ${error.reason ?? error.message}`);
+      }
     });
     return server;
   }

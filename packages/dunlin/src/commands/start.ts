@@ -60,7 +60,7 @@ const options = {
     help: "The least important log lines that are written to stderr. Default: info.",
   },
   "check-config": { type: "flag", group: "Other", help: "Check the configuration, with its files, and end." },
-  quiet: { type: "flag", group: "Other", help: "Print nothing at the start." },
+  quiet: { type: "flag", group: "Other", help: "Print no instructions at the start, only log lines." },
   help: { type: "flag", short: "h", group: "Other", help: "This text." },
 } as const satisfies OptionSpecs;
 

@@ -7,6 +7,8 @@ const DONE = 4;
 
 const IDENTIFIERS = 65_535;
 const SMALLEST_RING = 8;
+/** Messages that may be acknowledged ahead of others that are not, beside those in flight. */
+const ACKNOWLEDGED_AHEAD = 64;
 
 /**
  * The QoS 1 and 2 messages of a session between first being sent and being acknowledged. Messages are numbered
@@ -40,7 +42,9 @@ export class InflightWindow {
   }
 
   get canSend(): boolean {
-    return this.#inflight < this.limit && this.next - this.first < IDENTIFIERS;
+    // A client that leaves one out for ever would make a long list, stored again with every acknowledgement.
+    const span = Math.min(IDENTIFIERS, this.limit + ACKNOWLEDGED_AHEAD);
+    return this.#inflight < this.limit && this.next - this.first < span;
   }
 
   /** Takes the next sequence number and returns its Packet Identifier. `bytes`: for the caller's own account. */

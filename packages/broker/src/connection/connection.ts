@@ -54,10 +54,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   #session: Session | undefined;
   #identity: ClientIdentity | undefined;
   #inboundAliases: InboundAliases | undefined;
-  /** A handler takes its time: nothing more is read from this client until it is done. */
+  /** A handler takes its time, or others wait for their turn: nothing more is read from this client until then. */
   #suspended = false;
-  /** It has sent its share of this turn: nothing more is read from it before the others have had theirs. */
-  #resting = false;
   #turn = 0;
   #turnBytes = 0;
   /** What arrived all the same meanwhile. */
@@ -122,6 +120,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#hold(end - start);
       return;
     }
+    this.#connections.share.begin();
     feedCopy(this.#reader, arena, bytes, start, end);
     this.#readPackets();
     this.#countTurn(end - start);
@@ -132,25 +131,19 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#turnBytes = this.#turn === turn ? this.#turnBytes + bytes : bytes;
     this.#turn = turn;
     if (this.#turnBytes < READ_BYTES_PER_TURN || this.#suspended || this.closed) return;
-    this.#resting = true;
-    this.#stream.pause();
-    this.flushLater();
-  }
-
-  override flush(): void {
-    super.flush();
-    if (!this.#resting) return;
-    this.#resting = false;
-    if (!this.#suspended && !this.closed) this.#stream.resume();
+    this.#turnBytes = 0;
+    this.#suspendUntil(this.engine.nextTurn());
   }
 
   #readPackets(): void {
     const reader = this.#reader;
+    const { share } = this.#connections;
     try {
       while (!this.#suspended && !this.closed && reader.next()) {
         this.engine.counters.packetsReceived++;
         const pending = this.#onPacket(reader) ?? this.untilAcknowledged();
         if (pending !== undefined) this.#suspendUntil(pending);
+        else if (share.isUsedUp()) this.#suspendUntil(this.engine.nextTurn());
       }
     } catch (error) {
       this.#onError(error, reader);
@@ -189,6 +182,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     // It was we who did not listen.
     this.#lastReceivedMs = this.engine.wheel.nowMs;
     if (this.closed) return;
+    if (this.#connections.share.isUsedUp()) return this.#suspendUntil(this.engine.nextTurn());
     this.#readPackets();
     while (!this.#suspended && this.#backlog !== undefined && !this.closed) {
       const chunk = this.#backlog.shift();
@@ -198,7 +192,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#reader.feed(chunk, 0, chunk.length);
       this.#readPackets();
     }
-    if (!this.#suspended && !this.#resting && !this.closed) this.#stream.resume();
+    if (!this.#suspended && !this.closed) this.#stream.resume();
   }
 
   protected override onUnread(): void {

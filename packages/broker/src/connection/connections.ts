@@ -5,6 +5,7 @@ import type { Listener, ListenerHost } from "../ports/listener.ts";
 import { Connection } from "./connection.ts";
 import { ChunkPool } from "./output-queue.ts";
 import type { PacketWriter, TurnEnd } from "./packet-writer.ts";
+import { TurnShare } from "./turn-share.ts";
 
 /** A connection that holds less makes no room by its end: even all that may be open hold little together. */
 const WORTH_CLOSING_BYTES = 8 * 1024;
@@ -20,10 +21,12 @@ export class Connections implements TurnEnd {
   #flushing: PacketWriter[] = [];
   #turn = 0;
   readonly pool: ChunkPool = new ChunkPool();
+  readonly share: TurnShare;
   readonly #flush = (): void => this.#flushDirty();
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.share = new TurnShare(engine.options.clock);
   }
 
   get size(): number {

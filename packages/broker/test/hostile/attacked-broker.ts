@@ -47,6 +47,11 @@ export class AttackedBroker {
     return reportOf(this.#child);
   }
 
+  /** Another attack begins: what the one before cost in time is forgotten. */
+  reset(): void {
+    this.#probe.reset();
+  }
+
   /** What the attack has cost: memory of the process, and the time the well-behaved client had to wait at worst. */
   async cost(): Promise<{ readonly memoryBytes: number; readonly latencyMs: number }> {
     const latencyMs = await this.#probe.worstMs();

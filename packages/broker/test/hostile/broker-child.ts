@@ -40,7 +40,7 @@ process.on("message", () => {
     limits: limitCounters,
     log,
   };
-  process.send?.(report);
+  if (process.connected) process.send?.(report);
 });
 process.on("disconnect", () => process.exit(0));
 process.send?.(broker.listeners.map(({ url }) => url));

@@ -7,6 +7,7 @@ import {
   type ProtocolVersion,
   type PublishPacket,
   type QoS,
+  StreamDecoder,
 } from "@dunlin/protocol";
 
 /** A TCP connection that sends packets, or whatever else it likes. */
@@ -70,6 +71,41 @@ export class RawClient {
       properties: {},
     } as const;
     this.send({ type: "PUBLISH", ...defaults, ...fields });
+  }
+
+  /** Sends the same over and over, as fast as it leaves, until the other side closes. */
+  async flood(burst: Uint8Array): Promise<void> {
+    const { socket } = this;
+    while (!socket.destroyed) {
+      if (socket.write(burst)) continue;
+      const waits = new AbortController();
+      const { signal } = waits;
+      await Promise.race([once(socket, "drain", { signal }), once(socket, "close", { signal })]).catch(
+        () => {},
+      );
+      waits.abort();
+    }
+  }
+
+  /** Answers each PUBLISH with QoS 1 at once, except for the first one that comes. */
+  acknowledgeAllButFirst(): void {
+    const decoder = new StreamDecoder({
+      version: this.version,
+      sender: "server",
+      maximumPacketSize: 100_000,
+    });
+    let first: number | undefined;
+    this.socket.on("data", (chunk: Buffer) => {
+      const answers: ControlPacket[] = [];
+      for (const packet of decoder.push(chunk)) {
+        if (packet.type !== "PUBLISH") continue;
+        const { packetIdentifier = 0 } = packet;
+        first ??= packetIdentifier;
+        if (packetIdentifier !== first)
+          answers.push({ type: "PUBACK", packetIdentifier, reasonCode: 0, properties: {} });
+      }
+      if (answers.length > 0) this.send(...answers);
+    });
   }
 
   /** Resolves once the other side has closed, whatever it says before. */

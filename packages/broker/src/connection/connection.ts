@@ -157,7 +157,9 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     const type = bytes[start]! >> 4;
     if (this.#state === "new") {
       checkFirst(type);
-      const connect = decodePacket(bytes, start, bodyStart, end, 5, "client") as ConnectPacket;
+      // What is kept of it for long must not hold on to the arena.
+      const copy = copyOut(bytes, start, end);
+      const connect = decodePacket(copy, 0, bodyStart - start, copy.length, 5, "client") as ConnectPacket;
       return handleConnect(this.engine, this, connect);
     }
     checkBeforeConnack(type);

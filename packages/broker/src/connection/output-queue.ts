@@ -116,7 +116,8 @@ export class OutputQueue {
     const range = this.#range!;
     const start = this.#rangeStart;
     const length = this.#rangeEnd - start;
-    if (length >= REFERENCE_BYTES) {
+    // What waits for long must not hold on to much more than itself: to the arena's slab that it is a part of.
+    if (length >= (this.#blocked ? LARGEST_CHUNK_BYTES : REFERENCE_BYTES)) {
       this.#writeChunk();
       this.#writeRange();
       return;

@@ -1,4 +1,5 @@
 import { PacketType } from "@dunlin/protocol";
+import { copyOut } from "../arena.ts";
 import type { PacketSink } from "../ports/packet-sink.ts";
 import type { CommitGroup, InboxAppend } from "../ports/store.ts";
 import type { InboxPage, Session } from "../session/session.ts";
@@ -19,11 +20,26 @@ export function onInboxStored(
 ): void {
   if (session.sink === null) return;
   const caughtUp = session.pageIndex >= session.page.length && session.window.next >= append.firstSequence;
-  if (caughtUp && !session.reading) {
+  const isAtHand = caughtUp && !session.reading;
+  if (isAtHand) {
     session.page = pageOf(append, group);
     session.pageIndex = 0;
   }
   pumpStored(engine, session);
+  if (isAtHand) keepRest(session);
+}
+
+/** What has to wait is copied: one message must not hold on to the bodies of a whole group. The rest is in the store. */
+function keepRest(session: Session): void {
+  const rest: InboxPage[] = [];
+  let bytes = 0;
+  while (session.pageIndex < session.page.length && rest.length < PAGE_MESSAGES && bytes < PAGE_BYTES) {
+    const message = session.page[session.pageIndex++]!;
+    rest.push({ ...message, body: copyOut(message.body, 0, message.body.length) });
+    bytes += message.body.length;
+  }
+  session.page = rest;
+  session.pageIndex = 0;
 }
 
 /** The messages are at hand: a session that keeps up never reads its inbox. */

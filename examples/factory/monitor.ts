@@ -39,6 +39,7 @@ function check(machine: string, quantity: Quantity, value: number): void {
 }
 
 client.on("message", (topic, payload) => {
+  if (readings === Number(COUNT)) return;
   const [, line, name] = topic.split("/");
   const telemetry: Telemetry = JSON.parse(payload.toString());
   check(`${line}/${name}`, "temperature", telemetry.temperature);
@@ -46,7 +47,8 @@ client.on("message", (topic, payload) => {
   readings += 1;
   if (readings === Number(COUNT)) {
     console.log(`${readings} readings, ${alarms.size} alarms still raised`);
-    client.end();
+    // What is under way is still acknowledged before the end.
+    client.unsubscribe("factory/+/+/telemetry", () => client.end());
   }
 });
 

@@ -32,6 +32,14 @@ export function noteRefusal(engine: Engine, client: Noted, reasonCode: ReasonCod
   events.emit("clientRefused", { clientId, remoteAddress: origin.remoteAddress, reason });
 }
 
+export function noteConnected(engine: Engine, client: Noted): void {
+  engine.options.logger.debug(fieldsOf(client), "a client connected");
+}
+
+export function noteDisconnected(engine: Engine, client: Noted, reason: string): void {
+  engine.options.logger.debug({ ...fieldsOf(client), reason }, "a client disconnected");
+}
+
 /** Logs that the fault lies here. */
 export function noteFailure(engine: Engine, client: Noted, error: unknown): void {
   engine.options.logger.error({ error, ...fieldsOf(client) }, "a handler failed");

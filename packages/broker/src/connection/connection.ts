@@ -25,7 +25,7 @@ import type { Listener } from "../ports/listener.ts";
 import type { Session } from "../session/session.ts";
 import { TimerWheel } from "../timer-wheel.ts";
 import { answerableVersion, checkBeforeConnack, checkFirst } from "./before-connack.ts";
-import { noteFailure, noteProtocolError, noteRefusal } from "./client-log.ts";
+import * as clientLog from "./client-log.ts";
 import { connectReturnCodeOf } from "./connack.ts";
 import type { Connections } from "./connections.ts";
 import { dispatch } from "./dispatch.ts";
@@ -260,11 +260,12 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#reader.maximumNonPublishPacketSize = this.limits.maximumNonPublishPacketSize;
     this.engine.wheel.cancel(this);
     this.#scheduleKeepAlive();
+    clientLog.noteConnected(this.engine, this);
   }
 
   refuse(reasonCode: ReasonCode, reason: string, properties?: ConnackProperties): void {
     if (this.closed) return;
-    noteRefusal(this.engine, this, reasonCode, reason);
+    clientLog.noteRefusal(this.engine, this, reasonCode, reason);
     this.send({
       type: "CONNACK",
       sessionPresent: false,
@@ -329,11 +330,11 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
   #onError(error: unknown, reader: FrameReader): void {
     if (this.closed) return;
     if (!(error instanceof ProtocolError)) {
-      noteFailure(this.engine, this, error);
+      clientLog.noteFailure(this.engine, this, error);
       if (this.#state === "connecting") return this.refuse(ReasonCode.UnspecifiedError, "internal error");
       return this.disconnect(endedByBroker(ReasonCode.UnspecifiedError, "internal error"));
     }
-    noteProtocolError(this.engine, this, error);
+    clientLog.noteProtocolError(this.engine, this, error);
     if (this.#state === "established") this.disconnect(endedByBroker(error.reasonCode, error.message));
     else this.#answerBadConnect(error, reader);
   }
@@ -357,7 +358,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     if (this.closed) return;
     const session = this.#session;
     const wasEstablished = this.established;
-    const { wheel, commits, counters, events, ends, options } = this.engine;
+    const { wheel, commits, counters, events, ends } = this.engine;
     this.#state = "closing";
     wheel.cancel(this);
     commits.stopWaiting(this);
@@ -370,7 +371,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     counters.clientsConnected--;
     const client = this.identity;
     if (wasEstablished) {
-      options.logger.debug({ clientId: client.clientId, reason }, "a client disconnected");
+      clientLog.noteDisconnected(this.engine, this, reason);
       events.emit("clientDisconnected", { client, reasonCode, reason, byClient });
     }
     ends.onDisconnected(session, withWill);

@@ -13,6 +13,8 @@ export class SysTopics implements SystemTopicService {
   readonly #told = new Map<string, string>();
   readonly #loads = new Map<string, LoadAverages>();
   readonly #startedMs: number;
+  /** Of this process, as far as it was seen. */
+  #heapMaximumBytes = 0;
   #publisher: SystemTopicPublisher | undefined;
   #cancel: (() => void) | undefined;
 
@@ -48,6 +50,8 @@ export class SysTopics implements SystemTopicService {
 
   #gauges(): Record<string, number> {
     const { counters, sessions, router, retained, memory, commits } = this.#engine;
+    const { heapUsed: heapBytes } = process.memoryUsage();
+    this.#heapMaximumBytes = Math.max(this.#heapMaximumBytes, heapBytes);
     const connected = counters.clientsConnected;
     const disconnected = Math.max(0, sessions.size - connected);
     return {
@@ -62,7 +66,9 @@ export class SysTopics implements SystemTopicService {
       "shared_subscriptions/count": router.sharedGroupCount,
       "retained messages/count": retained.size,
       "retained messages/bytes": retained.bytes,
-      "heap/current": memory.usedBytes,
+      "heap/current": heapBytes,
+      "heap/maximum": this.#heapMaximumBytes,
+      "memory budget/bytes": memory.usedBytes,
       "store/pending bytes": commits.pendingBytes,
     };
   }

@@ -2,6 +2,7 @@ import type { ConfigIssue } from "./config-issue.ts";
 import type { ConfigPath } from "./config-path.ts";
 import { checkExposure } from "./exposure.ts";
 import type { Config } from "./schema.ts";
+import { checkAddresses } from "./shared-address.ts";
 import { checkTlsFiles } from "./tls-files.ts";
 
 /** What a schema cannot say: files that must be there, and what must not be left open by accident. */
@@ -11,5 +12,5 @@ export async function checkConfig(config: Config): Promise<readonly ConfigIssue[
     const tlsIssues = "tls" in listener ? await checkTlsFiles(listener.tls, [...path, "tls"]) : [];
     return [...checkExposure(listener, path, config.allowAnonymous), ...tlsIssues];
   });
-  return (await Promise.all(issues)).flat();
+  return [...checkAddresses(config.listeners), ...(await Promise.all(issues)).flat()];
 }

@@ -200,6 +200,19 @@ describe("who may connect", () => {
   });
 });
 
+test("two listeners cannot have one address", async () => {
+  const yaml = [
+    "listeners:",
+    "  - { type: tcp, port: 1883 }",
+    "  - { type: ws, port: 1883 }",
+    "  - { type: tcp, port: 0 }",
+    "  - { type: tcp, port: 0 }",
+  ];
+  expect(await problems(yaml.join("\n"))).toEqual([
+    "dunlin.yaml:3:23: listeners[1].port: 127.0.0.1:1883 is taken by listeners[0] already; give it another one",
+  ]);
+});
+
 test("every limit of the broker is a key", () => {
   expect(Object.keys(brokerLimitSpecs).sort()).toEqual(Object.keys(defaultLimits).sort());
 });

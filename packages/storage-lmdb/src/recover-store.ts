@@ -22,7 +22,7 @@ export async function recoverStore(
   const { folder } = options;
   const atMs = Date.now();
   const quarantined: string[] = [];
-  const recovery = new Recovery(visitor, memory);
+  const recovery = new Recovery(visitor, memory, join(folder, dataFileName));
   finishRebuild(folder);
   if (hasRecords(folder)) {
     const damage = walk(folder, recovery);

@@ -23,6 +23,11 @@ const kindNames = new Map<number, string>([
   [recordKind.inboxRun, "a part of the inbox"],
 ]);
 
+const kindRemedies = new Map<number, string>([
+  [recordKind.session, "its client begins a new session"],
+  [recordKind.subscription, "its client has to subscribe again"],
+]);
+
 /** Rebuilds what memory holds from the records of the data file, in the order of databases and keys. */
 export class Recovery {
   lastAliveAtMs = 0;
@@ -32,10 +37,12 @@ export class Recovery {
   readonly leftover: RecordName[] = [];
   readonly #visitor: RecoveryVisitor;
   readonly #memory: StoreMemory;
+  readonly #dataFile: string;
   readonly #lines: string[] = [];
   #session: SessionRecovery | undefined;
 
-  constructor(visitor: RecoveryVisitor, memory: StoreMemory) {
+  constructor(visitor: RecoveryVisitor, memory: StoreMemory, dataFile: string) {
+    this.#dataFile = dataFile;
     this.#visitor = visitor;
     this.#memory = memory;
   }
@@ -46,7 +53,7 @@ export class Recovery {
     if (more <= 0) return this.#lines;
     return [
       ...this.#lines.slice(0, maximumDamageLines),
-      `${more} more records are damaged and were set aside`,
+      `${this.#dataFile}: ${more} more records are damaged and were set aside`,
     ];
   }
 
@@ -74,7 +81,7 @@ export class Recovery {
   #visitStore({ key, value }: DataFileRecord): void {
     const record = value();
     if (!isRecordSound(key, record)) {
-      this.#setAside({ database: "main", key }, "the record of the whole store");
+      this.#setAside({ database: "main", key }, "the record of the whole store", "time counts from now on");
       return;
     }
     const { lastAliveAtMs, nextSessionNumber } = decodeStore(record);
@@ -95,7 +102,7 @@ export class Recovery {
       const { topicName, body } = decodeRetained(record);
       this.#visitor.retained(topicName, body);
     } else {
-      this.#setAside({ database: "retained", key }, "a retained message");
+      this.#setAside({ database: "retained", key }, "a retained message", "publish it again");
     }
   }
 
@@ -111,13 +118,17 @@ export class Recovery {
     const session = this.#session;
     const name = `${kindNames.get(kind) ?? "a record"} of session ${sessionNumber}`;
     if (!isRecordSound(key, record)) {
-      this.#setAside({ database: "sessions", key }, name);
+      const remedy = kindRemedies.get(kind) ?? "restore the folder from a copy if it is missed";
+      this.#setAside({ database: "sessions", key }, name, remedy);
     } else if (kind !== recordKind.session && !session.isKnown) {
       this.leftover.push({ database: "sessions", key: Buffer.from(key) });
     } else {
       const outcome = session.add(kind, keySequence(key), record);
       if (outcome === "leftover") this.leftover.push({ database: "sessions", key: Buffer.from(key) });
-      if (outcome === "bodies missing") this.#setAside({ database: "sessions", key }, name, outcome);
+      if (outcome === "bodies missing") {
+        const remedy = "restore the folder from a copy if they are missed";
+        this.#setAside({ database: "sessions", key }, name, remedy, "has lost its message bodies");
+      }
     }
   }
 
@@ -134,10 +145,10 @@ export class Recovery {
     this.#memory.nextSessionNumber = Math.max(this.#memory.nextSessionNumber, sessionNumber + 1);
   }
 
-  #setAside({ database, key }: RecordName, what: string, problem = "damaged"): void {
+  #setAside({ database, key }: RecordName, what: string, remedy: string, state = "is damaged"): void {
     this.damaged.push({ database, key: Buffer.from(key) });
-    const state =
-      problem === "damaged" ? "is damaged" : `has lost its message ${problem.replace(" missing", "")}`;
-    this.#lines.push(`${what} ${state} and was set aside`);
+    // A retained message is known by a hash only: its topic, if damaged, would name the wrong one.
+    const where = `${database}/${key.toString("hex")}`;
+    this.#lines.push(`${this.#dataFile}: ${what} (${where}) ${state} and was set aside: ${remedy}`);
   }
 }

@@ -26,6 +26,7 @@ import {
 } from "@dunlin/test-kit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { walkDataFile } from "../src/data-file.ts";
+import { subscriptionKey, topicKey } from "../src/keys.ts";
 
 const sessions = indexes(20).map((index) => index + 1);
 const topics = indexes(200).map((index) => `topic/${index}`);
@@ -97,7 +98,9 @@ describe("a damaged record", () => {
   test("of a retained message is set aside and told once; all others survive", async () => {
     damageText("retained body of topic/42.");
     const { retained, sessions: found, summary, inbox } = await recoverOnce();
-    expect(summary.quarantined).toEqual(["a retained message is damaged and was set aside"]);
+    expect(summary.quarantined).toEqual([
+      `${dataFile}: a retained message (retained/${topicKey("topic/42").toString("hex")}) is damaged and was set aside: publish it again`,
+    ]);
     expect([...retained.keys()].sort()).toEqual(topics.filter((topic) => topic !== "topic/42").sort());
     expect([found.size, inbox.length]).toEqual([20, 50]);
     expect(quarantinedRecords()).toBe(1);
@@ -108,7 +111,9 @@ describe("a damaged record", () => {
   test("of a session takes the session's other records into the quarantine", async () => {
     damageText("client-7");
     const { sessions: found, summary } = await recoverOnce();
-    expect(summary.quarantined).toEqual(["the record of session 7 is damaged and was set aside"]);
+    expect(summary.quarantined).toEqual([
+      `${dataFile}: the record of session 7 (sessions/00000000000701) is damaged and was set aside: its client begins a new session`,
+    ]);
     expect([...found.keys()].sort()).toEqual(sessions.filter((number) => number !== 7).sort());
     // Its record, its subscription, its delivery state, and the runs of its inbox.
     expect(quarantinedRecords()).toBeGreaterThanOrEqual(4);
@@ -119,7 +124,9 @@ describe("a damaged record", () => {
     damageText("a/#");
     const { sessions: found, summary, inbox } = await recoverOnce();
     expect(summary.quarantined).toHaveLength(20);
-    expect(summary.quarantined).toContain("a subscription of session 7 is damaged and was set aside");
+    expect(summary.quarantined).toContain(
+      `${dataFile}: a subscription of session 7 (sessions/${subscriptionKey(7, "a/#").toString("hex")}) is damaged and was set aside: its client has to subscribe again`,
+    );
     expect([found.size, found.get(7)?.subscriptions.length, inbox.length]).toEqual([20, 0, 50]);
   });
 

@@ -17,7 +17,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import type { LoadResult } from "../packages/dunlin/src/bench/load-result.ts";
-import { createTestAuthority, hasOpenssl } from "../packages/test-kit/src/test-pki.ts";
+import { createTestAuthority, missingOpenssl } from "../packages/test-kit/src/test-pki.ts";
 import { BrokerProcess, freePort } from "./broker-process.ts";
 import { aedes, type Broker, dunlin, dunlinProgram, foreignBroker, mosquitto } from "./brokers.ts";
 import { measureMemory } from "./guard/measure-memory.ts";
@@ -140,7 +140,8 @@ function record(results: Results, scenario: Scenario, broker: Broker, result: Lo
 }
 
 async function main(): Promise<void> {
-  if (!hasOpenssl()) throw new Error("openssl is needed for the certificates of the TLS runs");
+  const missing = missingOpenssl();
+  if (missing !== undefined) throw new Error(`no certificates for the TLS runs: ${missing}`);
   const startedAt = new Date();
   const folder = mkdtempSync(join(tmpdir(), "dunlin-bench-"));
   const authority = createTestAuthority();

@@ -1,6 +1,6 @@
 import type { AuthenticationResult } from "@dunlin/broker";
 import { describe, expect, it } from "vitest";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import type { RawClient } from "./harness/raw-client.ts";
@@ -208,7 +208,7 @@ describe("MQTT 3.1.1: the other packets", () => {
   });
 });
 
-describe.skipIf(foreignCommand)("MQTT 3.1.1: refusals", () => {
+describe("MQTT 3.1.1: refusals", needsDunlin, () => {
   const refusals: ReadonlyMap<string, AuthenticationResult> = new Map([
     ["unavailable", { accepted: false, reasonCode: serverUnavailable }],
     ["bad password", { accepted: false, reasonCode: badUserNameOrPassword }],

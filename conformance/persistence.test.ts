@@ -2,13 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type BrokerProcess, foreignCommand, startBrokerProcess } from "./harness/broker-process.ts";
+import { type BrokerProcess, needsDunlin, startBrokerProcess } from "./harness/broker-process.ts";
 import { BrokerUnderTest } from "./harness/broker-under-test.ts";
 import { pubcomp, publish, pubrec, pubrel } from "./harness/wire-writer.ts";
 
 const session = { sessionExpiryInterval: 1000 };
 
-describe.skipIf(foreignCommand)("what is acknowledged outlives the process", () => {
+describe("what is acknowledged outlives the process", needsDunlin, () => {
   let dataFolder: string;
   let process: BrokerProcess;
   let broker: BrokerUnderTest;

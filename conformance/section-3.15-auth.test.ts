@@ -1,6 +1,6 @@
 import type { AuthenticationMethod, AuthenticationStep } from "@dunlin/broker";
 import { describe, expect, it } from "vitest";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import type { RawClient } from "./harness/raw-client.ts";
@@ -36,7 +36,7 @@ const riddle: AuthenticationMethod = {
   },
 };
 
-describe.skipIf(foreignCommand)("3.15 AUTH and 4.12 enhanced authentication", () => {
+describe("3.15 AUTH and 4.12 enhanced authentication", needsDunlin, () => {
   const broker = useBroker(embeddedBroker({ authenticationMethods: [riddle] }));
   const method = { authenticationMethod };
   const answer = (value: string) => ({ authenticationMethod, authenticationData: text(value) });

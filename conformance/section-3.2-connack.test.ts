@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import { connect, pingreq, publish, subscribe } from "./harness/wire-writer.ts";
@@ -144,7 +144,7 @@ describe.concurrent("3.2.2.3.14 Server Keep Alive", () => {
   });
 });
 
-describe.skipIf(foreignCommand)("3.2.2.3 a server with a lower Keep Alive", () => {
+describe("3.2.2.3 a server with a lower Keep Alive", needsDunlin, () => {
   const broker = useBroker(embeddedBroker({ limits: { maximumKeepAliveSeconds: 1 } }));
 
   it("MQTT-3.1.2-21, MQTT-3.2.2-21 the Server Keep Alive replaces the client's", async () => {
@@ -154,7 +154,7 @@ describe.skipIf(foreignCommand)("3.2.2.3 a server with a lower Keep Alive", () =
   });
 });
 
-describe.skipIf(foreignCommand)("3.2.2.3 refusals with a reason", () => {
+describe("3.2.2.3 refusals with a reason", needsDunlin, () => {
   const reasonString = "not you, and here is why: ".padEnd(300, ".");
   const broker = useBroker(
     embeddedBroker({
@@ -244,7 +244,7 @@ describe.skipIf(foreignCommand)("3.2.2.3 refusals with a reason", () => {
   });
 });
 
-describe.skipIf(foreignCommand)("3.2.2.3 limits told in CONNACK", () => {
+describe("3.2.2.3 limits told in CONNACK", needsDunlin, () => {
   const broker = useBroker(embeddedBroker({ limits: { maximumPacketSize: 1000, topicAliasMaximum: 0 } }));
 
   it("MQTT-3.2.2-15 a packet beyond the server's Maximum Packet Size is refused", async () => {

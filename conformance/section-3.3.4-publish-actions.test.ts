@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import { pingreq, puback, pubcomp, publish, pubrec, subscribe } from "./harness/wire-writer.ts";
@@ -67,7 +67,7 @@ describe("3.3.4 PUBLISH actions", () => {
     expect(new Set(identifiers)).toEqual(new Set([1, 200]));
   });
 
-  it.skipIf(foreignCommand)("MQTT-3.3.4-4 overlapping subscriptions get one copy", async () => {
+  it("MQTT-3.3.4-4 overlapping subscriptions get one copy", needsDunlin, async () => {
     const topicName = broker.name();
     const client = await broker.connect();
     await client.subscribe([[topicName, 1]], { subscriptionIdentifier: [1] });
@@ -146,7 +146,7 @@ describe("3.3.4 PUBLISH actions", () => {
   });
 });
 
-describe.skipIf(foreignCommand)("3.3.4 Receive Maximum of the server", () => {
+describe("3.3.4 Receive Maximum of the server", needsDunlin, () => {
   const broker = useBroker(embeddedBroker({ limits: { receiveMaximum: 2 } }));
 
   it("MQTT-3.3.4-7 more unacknowledged publishes than the server's Receive Maximum are refused", async () => {

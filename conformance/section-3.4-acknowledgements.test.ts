@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import type { RawClient } from "./harness/raw-client.ts";
@@ -117,7 +117,7 @@ describe("3.4 to 3.7 acknowledgements", () => {
   });
 });
 
-describe.skipIf(foreignCommand)("3.4 to 3.7 reasons and the client's Maximum Packet Size", () => {
+describe("3.4 to 3.7 reasons and the client's Maximum Packet Size", needsDunlin, () => {
   const reasonString = "refused because ".padEnd(300, "x");
   const broker = useBroker(
     embeddedBroker({

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { webSocketListener } from "@dunlin/broker";
 import { describe, expect, it } from "vitest";
 import { createWebSocketStream, WebSocket } from "ws";
-import { foreignCommand } from "./harness/broker-process.ts";
+import { needsDunlin } from "./harness/broker-process.ts";
 import { useBroker } from "./harness/broker-under-test.ts";
 import { embeddedBroker } from "./harness/embedded-broker.ts";
 import { RawClient } from "./harness/raw-client.ts";
 import { connect, disconnect, pingreq, publish, subscribe } from "./harness/wire-writer.ts";
 
-describe.skipIf(foreignCommand)("6 WebSocket", () => {
+describe("6 WebSocket", needsDunlin, () => {
   const broker = useBroker(embeddedBroker({}, () => webSocketListener({ port: 0, path: "/mqtt" })));
 
   async function openSocket(protocols: string[] = ["mqtt"]): Promise<WebSocket> {

@@ -66,7 +66,7 @@ const checks = [
   { title: "layers", run: () => runPackage("dependency-cruiser", layerArguments(), { bin: "depcruise" }) },
   {
     title: "unused code",
-    run: () => runPackage("knip", ["--no-progress", "--no-config-hints"]),
+    run: () => runPackage("knip", ["--no-progress", "--treat-config-hints-as-errors"]),
   },
   { title: "packages as published", run: publintAll },
   { title: "house rules", run: () => runCommand(process.execPath, ["tools/check-house-rules.mjs"]) },
@@ -142,7 +142,7 @@ async function main() {
   const tested = await runTests();
   if (tested.skipped.length > 0) {
     print("skipped:");
-    for (const { test, reason } of tested.skipped) print(`  ${test}${reason && `: ${reason}`}`);
+    for (const { test, reason } of tested.skipped) print(`  ${test}: ${reason}`);
   }
   return {
     passed: checked.passed + tested.passed + (built ? 1 : 0),

@@ -29,8 +29,13 @@ export default class SummaryReporter {
         if (result.state === "passed") summary.passed += 1;
         else if (result.state === "failed") failedTests += 1;
         else {
-          const reason = ("note" in result && result.note) || (test.options.mode === "todo" ? "to do" : "");
-          summary.skipped.push({ test: `${file} > ${test.fullName}`, reason });
+          const reason = ("note" in result && result.note) || test.meta().skipReason;
+          // Or else what is never run would be forgotten.
+          if (!reason) failedTests += 1;
+          summary.skipped.push({
+            test: `${file} > ${test.fullName}`,
+            reason: reason || "FAILED, as it gives no reason",
+          });
         }
       }
       // A file can fail without a failed test: it does not load, has no test, or a hook of it throws.

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { TestOptions } from "vitest";
 
 const startTimeoutMs = 15_000;
 const stopTimeoutMs = 10_000;
@@ -19,6 +20,11 @@ const program = fileURLToPath(new URL("../../packages/dunlin/bin/dunlin.js", imp
  * Tests that need Dunlin's own options are skipped then.
  */
 export const foreignCommand: string | undefined = process.env["DUNLIN_CONFORMANCE_COMMAND"];
+
+export const needsDunlin: TestOptions =
+  foreignCommand === undefined
+    ? {}
+    : { skip: true, meta: { skipReason: "the broker under test is not Dunlin" } };
 
 export interface BrokerProcess {
   readonly port: number;

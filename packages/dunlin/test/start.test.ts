@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { type ConnectPacket, encodePacket } from "@dunlin/protocol";
-import { createTestAuthority, hasOpenssl } from "@dunlin/test-kit";
+import { createTestAuthority, missingOpenssl, skippedWithout } from "@dunlin/test-kit";
 import { afterAll, describe, expect, test } from "vitest";
 import { DunlinProcess, type Result, runDunlin } from "./run-dunlin.ts";
 import { TemporaryFolder } from "./temporary-folder.ts";
@@ -235,7 +235,7 @@ test("--check-config starts nothing", async () => {
   expect(readdirSync(empty.path)).toEqual([]);
 });
 
-describe.skipIf(!hasOpenssl())("TLS", () => {
+describe("TLS", skippedWithout(missingOpenssl()), () => {
   const authority = createTestAuthority();
   afterAll(() => authority.remove());
 

@@ -2,6 +2,7 @@ export * from "./fake-clock.ts";
 export * from "./memory-byte-stream.ts";
 export * from "./memory-client.ts";
 export * from "./settled.ts";
+export * from "./skipped-without.ts";
 export * from "./store-contract.ts";
 export * from "./store-groups.ts";
 export * from "./test-pki.ts";

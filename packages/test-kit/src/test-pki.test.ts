@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
-import { createTestAuthority, hasOpenssl } from "./test-pki.ts";
+import { skippedWithout } from "./skipped-without.ts";
+import { createTestAuthority, missingOpenssl } from "./test-pki.ts";
 
-test.skipIf(!hasOpenssl())("an authority issues certificates with the dates asked for", () => {
+test("an authority issues certificates with the dates asked for", skippedWithout(missingOpenssl()), () => {
   const authority = createTestAuthority();
   try {
     const notBefore = new Date("2020-01-01T00:00:00Z");

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Whether certificates can be made here. Tests that need them skip where it is false. */
-export function hasOpenssl(): boolean {
-  return spawnSync("openssl", ["version"]).status === 0;
+/** Why no certificates can be made here; undefined where they can. */
+export function missingOpenssl(): string | undefined {
+  return spawnSync("openssl", ["version"]).status === 0 ? undefined : "openssl is not installed";
 }
 
 export interface TestCertificateOptions {

@@ -1,9 +1,15 @@
 import { createPrivateKey } from "node:crypto";
-import { createTestAuthority, hasOpenssl, type TestAuthority, type TestCredentials } from "@dunlin/test-kit";
+import {
+  createTestAuthority,
+  missingOpenssl,
+  skippedWithout,
+  type TestAuthority,
+  type TestCredentials,
+} from "@dunlin/test-kit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TlsSettings, tlsServerOptions } from "./tls-settings.ts";
 
-describe.skipIf(!hasOpenssl())("TLS settings", () => {
+describe("TLS settings", skippedWithout(missingOpenssl()), () => {
   let authority: TestAuthority;
   let server: TestCredentials;
 

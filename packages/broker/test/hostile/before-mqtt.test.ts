@@ -10,7 +10,7 @@ import {
   tlsListener,
   webSocketListener,
 } from "@dunlin/broker";
-import { createTestAuthority, hasOpenssl } from "@dunlin/test-kit";
+import { createTestAuthority, missingOpenssl, skippedWithout } from "@dunlin/test-kit";
 import { afterEach, describe, expect, test } from "vitest";
 
 let broker: Broker;
@@ -80,7 +80,7 @@ describe("a connection that fails before it can carry MQTT is logged and counted
     await lineOf(/^PROXY header: an address is not one of TCP4/);
   });
 
-  test.skipIf(!hasOpenssl())("a TLS handshake that fails", async () => {
+  test("a TLS handshake that fails", skippedWithout(missingOpenssl()), async () => {
     const authority = createTestAuthority();
     const tls = authority.issue({ commonName: "localhost" });
     authority.remove();

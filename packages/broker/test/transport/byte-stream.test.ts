@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Listener, tcpListener, tlsListener, unixListener, webSocketListener } from "@dunlin/broker";
-import { createTestAuthority, hasOpenssl, type TestAuthority } from "@dunlin/test-kit";
+import { createTestAuthority, missingOpenssl, skippedWithout, type TestAuthority } from "@dunlin/test-kit";
 import { afterAll, beforeAll, describe } from "vitest";
 import { SocketByteStream } from "../../src/transport/socket-byte-stream.ts";
 import { SocketServer } from "../../src/transport/socket-server.ts";
@@ -66,7 +66,7 @@ describe("on a path", () => {
   });
 });
 
-describe.skipIf(!hasOpenssl())("with certificates", () => {
+describe("with certificates", skippedWithout(missingOpenssl()), () => {
   let authority: TestAuthority;
   let tls: { key: string; cert: string };
   beforeAll(() => {

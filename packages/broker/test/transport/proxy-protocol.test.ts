@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type ByteStream, type Listener, tcpListener, tlsListener, webSocketListener } from "@dunlin/broker";
-import { createTestAuthority, hasOpenssl } from "@dunlin/test-kit";
+import { createTestAuthority, missingOpenssl, skippedWithout } from "@dunlin/test-kit";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { ReceiverLog, StreamQueue, someTurns, writeText } from "./stream-log.ts";
@@ -145,8 +145,9 @@ test("a WebSocket may follow, in the same segment", async () => {
   client.terminate();
 });
 
-test.skipIf(!hasOpenssl())(
+test(
   "TLS comes after the header, also over WebSocket, with the first bytes at once",
+  skippedWithout(missingOpenssl()),
   async () => {
     const authority = createTestAuthority();
     const tls = authority.issue({ commonName: "localhost" });

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type ByteStream, type Listener, tcpListener } from "@dunlin/broker";
+import { skippedWithout } from "@dunlin/test-kit";
 import { afterEach, expect, test } from "vitest";
 import { ReceiverLog, StreamQueue } from "./stream-log.ts";
 import { connectTcp } from "./test-client.ts";
@@ -84,16 +85,20 @@ const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === "::1"),
 );
 
-test.skipIf(!hasIPv6)("IPv6 addresses stand in brackets; IPv4 ones are shown as such", async () => {
-  const listener = tcpListener({ host: "::", port: 0 });
-  const streams = await start(listener);
-  expect(listener.url).toMatch(/^mqtt:\/\/\[::\]:\d+$/);
-  const { port } = new URL(listener.url);
-  for (const host of ["127.0.0.1", "[::1]"]) {
-    clients.push(await connectTcp(`mqtt://${host}:${port}`));
-    expect((await streams.next()).origin.remoteAddress).toBe(host.replace(/[[\]]/g, ""));
-  }
-});
+test(
+  "IPv6 addresses stand in brackets; IPv4 ones are shown as such",
+  skippedWithout(hasIPv6 ? undefined : "no IPv6 here"),
+  async () => {
+    const listener = tcpListener({ host: "::", port: 0 });
+    const streams = await start(listener);
+    expect(listener.url).toMatch(/^mqtt:\/\/\[::\]:\d+$/);
+    const { port } = new URL(listener.url);
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      clients.push(await connectTcp(`mqtt://${host}:${port}`));
+      expect((await streams.next()).origin.remoteAddress).toBe(host.replace(/[[\]]/g, ""));
+    }
+  },
+);
 
 test("a port in use is named, with the remedy", async () => {
   const first = tcpListener({ port: 0 });

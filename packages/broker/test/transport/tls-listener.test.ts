@@ -1,7 +1,13 @@
 import { once } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { type ByteStream, type TlsListener, type TlsSettings, tlsListener } from "@dunlin/broker";
-import { createTestAuthority, hasOpenssl, type TestAuthority, type TestCredentials } from "@dunlin/test-kit";
+import {
+  createTestAuthority,
+  missingOpenssl,
+  skippedWithout,
+  type TestAuthority,
+  type TestCredentials,
+} from "@dunlin/test-kit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ReceiverLog, StreamQueue, someTurns, writeText } from "./stream-log.ts";
 import { connectSecurely, connectTcp } from "./test-client.ts";
@@ -31,7 +37,7 @@ async function greet(options: object): Promise<ByteStream | "refused"> {
   }
 }
 
-describe.skipIf(!hasOpenssl())("a TLS listener", () => {
+describe("a TLS listener", skippedWithout(missingOpenssl()), () => {
   beforeAll(() => {
     authority = createTestAuthority();
     stranger = createTestAuthority();

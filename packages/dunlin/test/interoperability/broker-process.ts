@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { createTestAuthority, hasOpenssl } from "@dunlin/test-kit";
+import { createTestAuthority, missingOpenssl } from "@dunlin/test-kit";
 
 const program = fileURLToPath(new URL("../../bin/dunlin.js", import.meta.url));
 
@@ -13,7 +13,7 @@ const transports = ["tcp", "ws", "tls", "wss", "tlsWithClientCertificate"] as co
 export type Transport = (typeof transports)[number];
 
 /** Why tests of encrypted transports cannot run here; undefined where they can. */
-export const missingOpenssl: string | undefined = hasOpenssl() ? undefined : "openssl is not installed";
+export const missingCertificates: string | undefined = missingOpenssl();
 
 /** PEM files below the broker's folder. */
 export interface CertificateFiles {
@@ -38,7 +38,7 @@ export class BrokerProcess {
       clientKey: join(this.#folder, "client-key.pem"),
     };
     this.#configFile = join(this.#folder, "dunlin.yaml");
-    const tls = missingOpenssl === undefined ? this.#makeCertificates() : undefined;
+    const tls = missingCertificates === undefined ? this.#makeCertificates() : undefined;
     const encrypted = [
       { type: "tls", port: 0, tls },
       { type: "wss", port: 0, tls },

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { missingOpenssl } from "./broker-process.ts";
+import { missingCertificates } from "./broker-process.ts";
 import { connectionArguments, missingMosquitto, runMosquitto } from "./mosquitto-client.ts";
 import { connectMqttJs } from "./mqttjs-client.ts";
 import { missingPahoPython, PahoPython } from "./paho-python-client.ts";
@@ -12,7 +12,7 @@ const { ca, clientCert, clientKey } = broker.certificates;
 
 describe("client certificates, over TLS", () => {
   test("mosquitto_pub 2, MQTT 3.1.1: with --cert and --key it is let in, without them not", async (context) => {
-    skipWithout(context, missingMosquitto ?? missingOpenssl);
+    skipWithout(context, missingMosquitto ?? missingCertificates);
     const url = broker.url("tlsWithClientCertificate");
     const args = [
       ...connectionArguments(url, "3.1.1", uniqueName("client"), ca),
@@ -28,7 +28,7 @@ describe("client certificates, over TLS", () => {
   });
 
   test("MQTT.js 5, MQTT 5.0: with cert and key it is let in, without them not", async (context) => {
-    skipWithout(context, missingOpenssl);
+    skipWithout(context, missingCertificates);
     const url = broker.url("tlsWithClientCertificate");
     const trust = { ca: readFileSync(ca) };
     const own = { cert: readFileSync(clientCert), key: readFileSync(clientKey) };
@@ -38,7 +38,7 @@ describe("client certificates, over TLS", () => {
   });
 
   test("Eclipse Paho for Python 1.6, MQTT 5.0: with certfile and keyfile it is let in", async (context) => {
-    skipWithout(context, missingPahoPython ?? missingOpenssl);
+    skipWithout(context, missingPahoPython ?? missingCertificates);
     const client = closing(new PahoPython());
     const connack = await client.connect({
       url: broker.url("tlsWithClientCertificate"),

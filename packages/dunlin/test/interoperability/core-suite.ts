@@ -1,6 +1,6 @@
 import type { QoS } from "@dunlin/protocol";
 import { describe, expect, test } from "vitest";
-import { type BrokerProcess, missingOpenssl, type Transport } from "./broker-process.ts";
+import { type BrokerProcess, missingCertificates, type Transport } from "./broker-process.ts";
 import type { ClientUnderTest, MqttVersion, OpenClient, OpenOptions } from "./client-under-test.ts";
 import { mqttJsOpener } from "./mqttjs-client.ts";
 import { closing, skipWithout, uniqueName } from "./test-scope.ts";
@@ -43,7 +43,7 @@ export function describeCore(options: CoreSuiteOptions): void {
   const openPeer = mqttJsOpener(broker.certificates.ca);
   const scene: Scene = {
     broker,
-    missing: options.missing ?? (encrypted ? missingOpenssl : undefined),
+    missing: options.missing ?? (encrypted ? missingCertificates : undefined),
     mine: async (more) =>
       closing(await open({ url: broker.url(transport), version, clientId: uniqueName("client"), ...more })),
     peer: async (more) =>

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -9,6 +9,22 @@ import { TemporaryFolder } from "./temporary-folder.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const packages = ["@dunlin/protocol", "@dunlin/broker", "@dunlin/storage-lmdb", "dunlin"];
+
+/** README.md, and the documents that are packed with it. */
+function pagesOf(folder: string): string[] {
+  const docs = join(folder, "docs");
+  const names = existsSync(docs) ? readdirSync(docs) : [];
+  return [join(folder, "README.md"), ...names.map((name) => join(docs, name))];
+}
+
+/** What a page links to and was not packed. */
+function missingLinks(page: string): string[] {
+  const targets = [...readFileSync(page, "utf8").matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(
+    ([, target]) => target!,
+  );
+  const files = targets.filter((target) => !/^\w+:/.test(target));
+  return files.filter((file) => !existsSync(join(dirname(page), file))).map((file) => `${page}: ${file}`);
+}
 
 test("the packed packages, installed elsewhere, run as npx does", { timeout: 120_000 }, async (context) => {
   using packed = new TemporaryFolder();
@@ -30,7 +46,16 @@ test("the packed packages, installed elsewhere, run as npx does", { timeout: 120
     throw error;
   }
 
+  for (const name of packages) {
+    const folder = join(installed.path, "node_modules", name);
+    for (const page of pagesOf(folder)) expect(missingLinks(page)).toEqual([]);
+  }
+
   const dunlin = join(installed.path, "node_modules", ".bin", "dunlin");
+  const { stdout: help } = await run(dunlin, ["start", "--help"]);
+  const named = help.match(/docs\/\w+\.md/g);
+  expect(named).not.toBeNull();
+  for (const page of named!) expect(existsSync(join(installed.path, "node_modules/dunlin", page))).toBe(true);
   const { version } = JSON.parse(readFileSync(join(root, "packages/dunlin/package.json"), "utf8"));
   expect((await run(dunlin, ["--version"])).stdout).toBe(`dunlin ${version}\n`);
   const broker = execFile(dunlin, ["--port", "0", "--data", join(installed.path, "data")]);

@@ -120,6 +120,18 @@ describe.each<[string, Restart]>([
     expect(messagesOf(client.take()).sort()).toEqual(["keep=old", "replace=new"]);
   });
 
+  test("a client's retained message under $ is there, but not what the broker says itself", async () => {
+    const from = await virtual.connect("from");
+    expect(await from.publish("$own/t", "kept", { qos: 1, retain: true })).toMatchObject([
+      { type: "PUBACK" },
+    ]);
+    await virtual.broker.publish({ topicName: "$own/broker", payload: "gone", retain: true });
+    await restart(virtual);
+    const client = await virtual.connect("reader");
+    await client.subscribe("$own/#");
+    expect(messagesOf(client.take())).toEqual(["$own/t=kept"]);
+  });
+
   test("an unsubscription, an ended session and a clean start are not undone", async () => {
     const client = await subscriber();
     await client.exchange({ type: "UNSUBSCRIBE", packetIdentifier: 50, topicFilters: ["t"], properties: {} });
@@ -246,6 +258,18 @@ describe("while the broker is down", () => {
     virtual.store.work();
     await settled();
     expect([late.take(), from.take()]).toMatchObject([[{ type: "CONNACK" }], [{ type: "SUBACK" }]]);
+  });
+
+  test("a store that fails keeps only those from coming whom a crash would prove wrong", async () => {
+    const ended = await virtual.connect("ended", PERSISTENT);
+    virtual.store.fail();
+    await ended.disconnect(0, { sessionExpiryIntervalSeconds: 0 });
+    expect((await virtual.connect("newcomer")).state).toBe("open");
+    // After a crash its session would be present again.
+    await expect(virtual.connect("ended")).rejects.toThrow("No CONNACK");
+    virtual.store.work();
+    await virtual.advance(2000);
+    expect((await virtual.connect("ended")).state).toBe("open");
   });
 
   test("a store that fails holds acknowledgements back, and nothing is lost", async () => {

@@ -90,8 +90,8 @@ export class GroupCommit {
   #filling = new FillingGroup(SMALLEST_BODIES);
   #number = 1;
   #committed = 0;
-  /** The last group that deletes a session. */
-  #deletingNumber = 0;
+  /** By Client Identifier: the group that deletes a session of it; those that are not stored yet. */
+  readonly #deletions = new Map<string, number>();
   #state: "idle" | "scheduled" | "storing" | "closed" = "idle";
   #urgent = false;
   #storingBytes = 0;
@@ -112,9 +112,9 @@ export class GroupCommit {
     return this.#committed;
   }
 
-  /** Whether a session that has ended would come back if the broker crashed now. */
-  get deletionPending(): boolean {
-    return this.#deletingNumber > this.#committed;
+  /** Whether a session of this client that has ended would come back if the broker crashed now. */
+  isDeletionPending(clientId: string): boolean {
+    return this.#deletions.has(clientId);
   }
 
   /** Bytes of messages, and of references to them, that wait to be stored. */
@@ -185,7 +185,7 @@ export class GroupCommit {
   deleteSession(session: Session): void {
     const group = this.#fill();
     group.sessions.set(session.number, null);
-    this.#deletingNumber = this.#number;
+    this.#deletions.set(session.clientId, this.#number);
     group.touched.delete(session);
     group.inboxes.delete(session.number);
     group.subscriptions.delete(session.number);
@@ -318,6 +318,9 @@ export class GroupCommit {
       } catch (error) {
         this.#logger.error({ error, clientId: append.session.clientId }, "what was stored could not be sent");
       }
+    }
+    for (const [clientId, number] of this.#deletions) {
+      if (number <= ticket) this.#deletions.delete(clientId);
     }
     for (const waiter of this.#waiters) waiter.onCommitted(ticket);
     if (this.#promises.length > 0) {

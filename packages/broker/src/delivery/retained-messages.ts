@@ -13,7 +13,7 @@ export interface RetainedMessage {
   readonly expiresAtMs: number;
 }
 
-/** All retained messages, by Topic Name [MQTT-3.3.1-5]; in memory, and in the store but for system topics. */
+/** All retained messages, by Topic Name [MQTT-3.3.1-5]; in memory, and in the store but for what the broker says of itself. */
 export class RetainedMessages {
   readonly #tree = new TopicTree<RetainedMessage>();
   readonly #expiring = new Set<RetainedMessage>();
@@ -39,7 +39,7 @@ export class RetainedMessages {
 
   /** Whether a message may be put; counts the limit that forbids it. */
   admits(publication: Publication): boolean {
-    if (publication.payloadEnd === publication.payloadStart || publication.topic.isSystem) return true;
+    if (publication.payloadEnd === publication.payloadStart || isOwn(publication)) return true;
     const known = this.#tree.get(publication.topic.name);
     if (known === undefined && this.size >= this.#limits.maximumRetainedMessages) {
       this.#counters.limits.maximumRetainedMessages++;
@@ -56,14 +56,15 @@ export class RetainedMessages {
 
   /** Replaces the topic's message; an empty payload removes it and is not itself retained [MQTT-3.3.1-6, MQTT-3.3.1-7]. */
   put(publication: Publication): void {
-    const { name: topicName, isSystem } = publication.topic;
+    const { name: topicName } = publication.topic;
+    const isStored = !isOwn(publication);
     if (publication.payloadEnd === publication.payloadStart) {
-      if (this.#remove(topicName) && !isSystem) this.#commits.putRetained(topicName, null);
+      if (this.#remove(topicName) && isStored) this.#commits.putRetained(topicName, null);
       return;
     }
     const body = encodeMessageBody(publication);
     this.#set({ topicName, body, expiresAtMs: publication.expiresAtMs });
-    if (!isSystem) this.#commits.putRetained(topicName, body);
+    if (isStored) this.#commits.putRetained(topicName, body);
   }
 
   /** As the store tells it. */
@@ -109,6 +110,11 @@ export class RetainedMessages {
     this.#expiring.delete(message);
     return true;
   }
+}
+
+/** What the broker itself says of its state, under "$": it will say it anew after a restart. */
+function isOwn({ topic, publisher }: Publication): boolean {
+  return topic.isSystem && publisher === null;
 }
 
 function sizeOf(message: RetainedMessage): number {

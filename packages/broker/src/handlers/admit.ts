@@ -48,7 +48,7 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   client.attach(session, identity, keepAliveSeconds);
   if (session.stored) engine.commits.putSession(session);
   // Also where CONNACK says that no earlier session is present.
-  if (session.stored || engine.commits.deletionPending) {
+  if (session.stored || engine.commits.isDeletionPending(clientId)) {
     await engine.commits.stored();
     // Another connection may have taken the session over meanwhile.
     if (client.closed) return;

@@ -39,6 +39,7 @@ export class SysTopics implements SystemTopicService {
   #update(): void {
     const seconds = Math.floor((this.#engine.options.clock.monotonic() - this.#startedMs) / 1000);
     this.#tell("uptime", `${seconds} seconds`);
+    this.#tell("store/state", this.#engine.commits.failing ? "failing" : "working");
     for (const [topic, value] of Object.entries(this.#gauges())) this.#tell(topic, String(value));
     for (const [topic, value] of Object.entries(this.#counts())) {
       this.#tell(topic, String(value));

@@ -25,7 +25,7 @@ export class Counters {
   connectionsAccepted = 0;
   /** For a limit. */
   connectionsRefused = 0;
-  /** Before they could carry MQTT: TLS, PROXY header, WebSocket. */
+  /** Before they could carry MQTT: TLS, PROXY header, WebSocket, or another protocol altogether. */
   connectionsFailed = 0;
   connectionsOpen = 0;
   connectionsMaximum = 0;

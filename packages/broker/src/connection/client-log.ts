@@ -1,6 +1,7 @@
 import { type ProtocolError, ReasonCode, reasonName } from "@dunlin/protocol";
 import type { Engine } from "../delivery/engine.ts";
 import type { StreamOrigin } from "../ports/byte-stream.ts";
+import { StrangerError } from "./before-connack.ts";
 
 /** Whom a line of the log is about. */
 export interface Noted {
@@ -14,6 +15,7 @@ export interface Noted {
 export function noteProtocolError(engine: Engine, client: Noted, error: ProtocolError): void {
   const { counters, options } = engine;
   counters.protocolErrors++;
+  if (error instanceof StrangerError) counters.connectionsFailed++;
   if (error.reasonCode === ReasonCode.PacketTooLarge) {
     counters.limits[client.established ? "maximumPacketSize" : "maximumConnectPacketSize"]++;
   } else if (error.reasonCode === ReasonCode.QuotaExceeded) counters.limits.maximumNonPublishPacketSize++;

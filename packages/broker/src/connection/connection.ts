@@ -24,7 +24,7 @@ import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-strea
 import type { Listener } from "../ports/listener.ts";
 import type { Session } from "../session/session.ts";
 import { TimerWheel } from "../timer-wheel.ts";
-import { answerableVersion, checkBeforeConnack, checkFirst } from "./before-connack.ts";
+import { answerableVersion, checkBeforeConnack, strangerError } from "./before-connack.ts";
 import * as clientLog from "./client-log.ts";
 import { connectReturnCodeOf } from "./connack.ts";
 import type { Connections } from "./connections.ts";
@@ -120,6 +120,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       this.#hold(end - start);
       return;
     }
+    const stranger = this.#state === "new" ? strangerError(this.#reader, bytes, start, end) : undefined;
+    if (stranger !== undefined) return this.#onError(stranger, this.#reader);
     this.#connections.share.begin();
     feedCopy(this.#reader, arena, bytes, start, end);
     this.#readPackets();
@@ -156,7 +158,6 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     if (this.#state === "established") return dispatch(this.engine, this, bytes, start, bodyStart, end);
     const type = bytes[start]! >> 4;
     if (this.#state === "new") {
-      checkFirst(type);
       // What is kept of it for long must not hold on to the arena.
       const copy = copyOut(bytes, start, end);
       const connect = decodePacket(copy, 0, bodyStart - start, copy.length, 5, "client") as ConnectPacket;

@@ -96,6 +96,46 @@ describe("a connection that fails before it can carry MQTT is logged and counted
   });
 });
 
+describe("what cannot become CONNECT is closed at its first bytes, with a line that says what it looks like:", () => {
+  test.each([
+    ["GET / HTTP/1.1\r\n", /this is HTTP: browsers connect to a listener of type websocket/],
+    ["PRI * HTTP/2.0\r\n", /this is HTTP/],
+    [
+      "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
+      /this is TLS: connect without it, or to a listener of type tls/,
+    ],
+    ["SSH-2.0-OpenSSH_9.2p1", /this is SSH/],
+    ["PROXY TCP4 1.2.3.4 ", /this is a PROXY protocol header: set proxyProtocol/],
+    ["\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", /this is a PROXY protocol header/],
+    ["\x82", /^the first packet is not CONNECT$/],
+    ["\0", /^the first packet is not CONNECT$/],
+  ])("%j", async (text, reason) => {
+    await start(tcpListener({ port: 0 }), { connectTimeoutMs: 60_000 });
+    await say(text);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        message: "a client broke the protocol",
+        clause: "MQTT-3.1.0-1",
+        reason: expect.stringMatching(reason),
+      }),
+    ]);
+    expect(broker.counters).toMatchObject({ connectionsFailed: 1, protocolErrors: 1 });
+  });
+
+  test("a CONNECT that comes byte by byte is no stranger", async () => {
+    await start(tcpListener({ port: 0 }));
+    const socket = await open();
+    socket.setNoDelay(true);
+    for (const byte of "\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01a") {
+      socket.write(byte, "latin1");
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const [connack] = await once(socket, "data");
+    expect(connack.toString("hex")).toBe("20020000");
+    socket.destroy();
+  });
+});
+
 describe("the broker's own limits hold before MQTT begins, too:", () => {
   test("connectTimeoutMs", async () => {
     await start(webSocketListener({ port: 0 }), { connectTimeoutMs: 50 });

@@ -8,7 +8,8 @@ import { PendingConnections } from "./pending-connections.ts";
 import type { ProxySource } from "./proxy-header.ts";
 import { readProxyHeader } from "./read-proxy-header.ts";
 import { SocketServer } from "./socket-server.ts";
-import { socketOrigin } from "./stream-origin.ts";
+import type { HandleIo, StreamHandle } from "./stream-handle.ts";
+import { handleOrigin, socketOrigin } from "./stream-origin.ts";
 
 export interface PortListenerOptions {
   /** Stands in logs, events and counters. Default: transport and port, such as "tcp:1883". */
@@ -34,6 +35,9 @@ export interface IncomingConnection {
   readonly socket: Socket;
   readonly origin: StreamOrigin;
 }
+
+/** Takes a connection of which no socket has been made. */
+export type HandleTaker = (handle: StreamHandle, io: HandleIo, origin: StreamOrigin) => void;
 
 /** Accepts connections on a TCP port and learns where they come from. */
 export class PortServer {
@@ -77,15 +81,15 @@ export class PortServer {
   }
 
   /**
-   * `before`: what comes between accepting and the stream, apart from the PROXY header. Where anything does, the
-   * connection handed over is one of `pending`, and the taker releases it.
+   * The connection handed over is one of `pending`, and the taker releases it. With `onHandle`, nothing comes between
+   * accepting and the stream but the PROXY header; where that does not either, no connection is ever pending.
    */
   async start(
-    before: "nothing" | "handshake",
     handOver: (connection: IncomingConnection) => void,
     host: ListenerHost = { limits: { ...defaultLimits, ...this.limits }, onRefused() {} },
+    onHandle?: HandleTaker,
   ): Promise<void> {
-    const direct = before === "nothing" && !this.#proxyProtocol;
+    const direct = onHandle !== undefined && !this.#proxyProtocol;
     const pending = new PendingConnections(host);
     this.#pending = pending;
     const onSocket = (socket: Socket): void => {
@@ -98,8 +102,19 @@ export class PortServer {
       else handOver(connection);
     };
     const address = { host: this.#host, port: this.#port };
-    const reads = direct ? "shared" : "separate";
-    this.#port = await this.#server.start(this.name, address, reads, onSocket, host);
+    const takeHandle = (handle: StreamHandle, io: HandleIo): void => {
+      const origin = handleOrigin(handle, this.#transport);
+      if (origin === undefined) return handle.close(() => {});
+      handle.setNoDelay?.(true);
+      onHandle?.(handle, io, origin);
+    };
+    this.#port = await this.#server.start(
+      this.name,
+      address,
+      onSocket,
+      host,
+      direct ? takeHandle : undefined,
+    );
   }
 
   stop(): void {

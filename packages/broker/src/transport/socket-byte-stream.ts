@@ -12,25 +12,23 @@ interface OwnedSocket extends Socket {
   [streamOf]: SocketByteStream;
 }
 
-/** A stream over a TCP, TLS or Unix socket. */
+/** A stream over a socket of Node: with TLS or WebSocket, behind a PROXY header, or where there is no other way. */
 export class SocketByteStream implements ByteStream {
   readonly origin: StreamOrigin;
   readonly listener: Listener;
   readonly #socket: OwnedSocket;
-  /** Undefined where the socket's own 'drain' follows every write that does not leave at once. */
-  readonly #onWritten: (() => void) | undefined;
   #receiver: ByteReceiver | undefined;
   #state: "waiting" | "open" | "ending" | "closed" = "waiting";
   #drainDue = false;
+  readonly #onWritten = (): void => this.#drained();
   #error: Error | undefined;
 
   constructor(socket: Socket, origin: StreamOrigin, listener: Listener) {
     this.origin = origin;
     this.listener = listener;
-    this.#socket = Object.assign(socket, { [streamOf]: this });
-    if (socket.writableHighWaterMark > 0) this.#onWritten = () => this.drained();
+    this.#socket = socket as OwnedSocket;
+    this.#socket[streamOf] = this;
     socket.pause();
-    socket.on("drain", onDrain);
     socket.on("end", onEnd);
     socket.on("error", onError);
     socket.on("close", onClose);
@@ -48,6 +46,7 @@ export class SocketByteStream implements ByteStream {
   write(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#state === "ending" || this.#state === "closed") return true;
     const socket = this.#socket;
+    // No 'drain' follows where less than the high-water mark waits.
     socket.write(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start), this.#onWritten);
     if (socket.writableLength === 0) return true;
     this.#drainDue = true;
@@ -87,7 +86,7 @@ export class SocketByteStream implements ByteStream {
   }
 
   /** Some or all of what was written has left the socket. */
-  drained(): void {
+  #drained(): void {
     if (!this.#drainDue || this.#socket.writableLength > 0) return;
     this.#drainDue = false;
     if (this.#state === "open") this.#receiver?.onDrained();
@@ -117,21 +116,8 @@ export class SocketByteStream implements ByteStream {
   }
 }
 
-/**
- * Calls the stream of the socket whose `onread` this is. Node documents no `this` for it; that it is the socket is
- * held by a test.
- */
-export function onRead(this: unknown, length: number, buffer: Uint8Array): boolean {
-  (this as OwnedSocket)[streamOf].received(buffer, length);
-  return true;
-}
-
 function onData(this: Socket, chunk: Buffer): void {
   (this as OwnedSocket)[streamOf].received(chunk, chunk.length);
-}
-
-function onDrain(this: Socket): void {
-  (this as OwnedSocket)[streamOf].drained();
 }
 
 function onEnd(this: Socket): void {

@@ -2,22 +2,22 @@ import { type AddressInfo, createServer, type ListenOptions, type Server, type S
 import { BrokerError } from "../errors.ts";
 import type { ListenerHost } from "../ports/listener.ts";
 import { listen } from "./listen.ts";
-import { acceptWithSharedReadBuffer } from "./shared-read-buffer.ts";
-
-/** How accepted sockets read: into one buffer for all of them where Node can, or each by 'data' events. */
-export type SocketReads = "shared" | "separate";
+import { acceptHandles, type HandleIo, type StreamHandle } from "./stream-handle.ts";
 
 /** A socket that listens, on a port or a path. */
 export class SocketServer {
   #server: Server | undefined;
 
-  /** Resolves with the port it listens on; 0 for a path. */
+  /**
+   * Resolves with the port it listens on; 0 for a path. With `onHandle`, connections come without a socket where this
+   * Node can do that.
+   */
   async start(
     listenerName: string,
     address: ListenOptions,
-    reads: SocketReads,
     onSocket: (socket: Socket) => void,
     host?: ListenerHost,
+    onHandle?: (handle: StreamHandle, io: HandleIo) => void,
   ): Promise<number> {
     if (this.#server !== undefined) {
       throw new BrokerError("DUNLIN_STATE", `listener "${listenerName}" is started already; stop it first`);
@@ -33,7 +33,7 @@ export class SocketServer {
     // From now on errors are about single connections that could not be accepted; their clients try again.
     server.on("error", ({ message: reason }) => host?.onRefused({ remoteAddress: "", reason }));
     server.on("connection", onSocket);
-    if (reads === "shared") acceptWithSharedReadBuffer(server, onSocket);
+    if (onHandle !== undefined) acceptHandles(server, onHandle);
     return (server.address() as AddressInfo).port ?? 0;
   }
 

@@ -1,7 +1,13 @@
 import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Listener, ListenerHost } from "../ports/listener.ts";
-import { type IncomingConnection, type PortListenerOptions, PortServer } from "./port-server.ts";
+import { HandleByteStream } from "./handle-byte-stream.ts";
+import {
+  type HandleTaker,
+  type IncomingConnection,
+  type PortListenerOptions,
+  PortServer,
+} from "./port-server.ts";
 import { SocketByteStream } from "./socket-byte-stream.ts";
 
 export type TcpListenerOptions = PortListenerOptions;
@@ -35,7 +41,9 @@ class TcpListener implements Listener {
       this.#ports.pending.release(accepted);
       onConnection(new SocketByteStream(socket, origin, this));
     };
-    await this.#ports.start("nothing", handOver, host);
+    const onHandle: HandleTaker = (handle, io, origin) =>
+      onConnection(new HandleByteStream(handle, io, origin, this));
+    await this.#ports.start(handOver, host, onHandle);
   }
 
   async stop(): Promise<void> {

@@ -48,7 +48,7 @@ class TlsOverTcpListener implements TlsListener {
   async start(onConnection: (stream: ByteStream) => void, host?: ListenerHost): Promise<void> {
     this.#onConnection = onConnection;
     this.#handshakes.start();
-    await this.#ports.start("handshake", (connection) => this.#handshakes.begin(connection), host);
+    await this.#ports.start((connection) => this.#handshakes.begin(connection), host);
   }
 
   replaceTls(settings: TlsSettings): void {

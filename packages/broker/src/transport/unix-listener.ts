@@ -4,9 +4,11 @@ import { BrokerError } from "../errors.ts";
 import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Listener, ListenerHost } from "../ports/listener.ts";
+import { HandleByteStream } from "./handle-byte-stream.ts";
 import { listenError } from "./listen.ts";
 import { SocketByteStream } from "./socket-byte-stream.ts";
 import { SocketServer } from "./socket-server.ts";
+import type { HandleIo, StreamHandle } from "./stream-handle.ts";
 
 /** Bytes of a path that every system can bind: macOS has room for 104 with the final zero. */
 const MAXIMUM_PATH_SIZE = 103;
@@ -54,7 +56,9 @@ class UnixListener implements Listener {
     const origin = { transport: "unix", remoteAddress: this.#path, remotePort: 0 } as const;
     await removeStaleSocket(this.name, this.#path);
     const onSocket = (socket: Socket): void => onConnection(new SocketByteStream(socket, origin, this));
-    await this.#server.start(this.name, { path: this.#path }, "shared", onSocket, host);
+    const onHandle = (handle: StreamHandle, io: HandleIo): void =>
+      onConnection(new HandleByteStream(handle, io, origin, this));
+    await this.#server.start(this.name, { path: this.#path }, onSocket, host, onHandle);
     // Until here the process's umask decides, which as a rule lets nobody else write to it, hence connect.
     await chmod(this.#path, this.#mode);
   }

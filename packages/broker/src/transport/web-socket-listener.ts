@@ -70,7 +70,7 @@ class WebSocketListener implements TlsListener {
     this.#onConnection = onConnection;
     const first = this.#handshakes ?? this.#upgrades;
     this.#handshakes?.start();
-    await this.#ports.start("handshake", (connection) => first.begin(connection), host);
+    await this.#ports.start((connection) => first.begin(connection), host);
   }
 
   replaceTls(settings: TlsSettings): void {

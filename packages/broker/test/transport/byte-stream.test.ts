@@ -16,8 +16,8 @@ import {
   connectWebSocket,
 } from "./test-client.ts";
 
-/** Sockets that read by 'data' events, as where Node lacks the means to share a buffer. */
-function listenerWithoutSharedBuffer(): Listener {
+/** With sockets, as where Node lacks what stream-handle.ts needs. */
+function listenerWithSockets(): Listener {
   const server = new SocketServer();
   const listener = {
     name: "fallback",
@@ -26,7 +26,7 @@ function listenerWithoutSharedBuffer(): Listener {
     async start(onConnection) {
       const origin = { transport: "tcp", remoteAddress: "127.0.0.1", remotePort: 0 } as const;
       const address = { host: "127.0.0.1", port: 0 };
-      const port = await server.start("fallback", address, "separate", (socket) =>
+      const port = await server.start("fallback", address, (socket) =>
         onConnection(new SocketByteStream(socket, origin, listener)),
       );
       listener.url = `mqtt://127.0.0.1:${port}`;
@@ -43,8 +43,8 @@ describeByteStream("a stream over TCP", () => {
   return { listener, connect: async () => clientOverSocket(await connectTcp(listener.url)) };
 });
 
-describeByteStream("a stream over TCP without a shared buffer", () => {
-  const listener = listenerWithoutSharedBuffer();
+describeByteStream("a stream over a socket", () => {
+  const listener = listenerWithSockets();
   return { listener, connect: async () => clientOverSocket(await connectTcp(listener.url)) };
 });
 

@@ -49,8 +49,8 @@ test("a stream knows its listener and where it comes from", async () => {
   });
 });
 
-// Fails where Node no longer has what shared-read-buffer.ts needs: all works then, but slower.
-test("all sockets of a listener read into one buffer", async () => {
+// Fails where Node no longer has what stream-handle.ts needs: all works then, but slower and with more memory.
+test("all connections of a listener read into one buffer", async () => {
   const listener = tcpListener({ port: 0 });
   const streams = await start(listener);
   const read: { stream: ByteStream; buffer: ArrayBufferLike; text: string }[] = [];

@@ -8,6 +8,8 @@ import { MessageBodyView } from "./message-body.ts";
 /** Between two looks at whether the client has caught up. */
 const RETRY_MS = 10;
 const MESSAGES_PER_TURN = 256;
+/** Of the tree of retained messages: not every one has a message that matches. */
+const NODES_PER_TURN = 2048;
 
 /**
  * Sends a new subscription the retained messages of its topics [MQTT-3.3.1-9], as fast as the client reads.
@@ -20,15 +22,21 @@ export async function deliverRetained(
 ): Promise<boolean> {
   // Retained messages are not sent to Shared Subscriptions [MQTT 5.0, 4.8.2].
   if (parseSharedFilter(subscription.topicFilter) !== undefined) return false;
-  const names = engine.retained.matching(subscription.topicFilter);
   const { sink } = session;
-  if (names.length === 0 || sink === null) return false;
+  if (sink === null) return false;
+  const search = engine.retained.search(subscription.topicFilter);
   let storing = false;
-  for (const [index, name] of names.entries()) {
-    if (index % MESSAGES_PER_TURN === MESSAGES_PER_TURN - 1) await engine.nextTurn();
-    while (sink.congested && session.sink === sink) await delay(engine, RETRY_MS);
-    if (session.sink !== sink) break;
-    if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;
+  for (let isMore = true; isMore; ) {
+    const names: string[] = [];
+    isMore = search.next(NODES_PER_TURN, ({ topicName }) => names.push(topicName));
+    for (const [index, name] of names.entries()) {
+      if (index % MESSAGES_PER_TURN === MESSAGES_PER_TURN - 1) await engine.nextTurn();
+      while (sink.congested && session.sink === sink) await delay(engine, RETRY_MS);
+      if (session.sink !== sink) return storing;
+      if (deliverOne(engine, session, subscription, name) === Delivery.STORING) storing = true;
+    }
+    if (isMore) await engine.nextTurn();
+    if (session.sink !== sink) return storing;
   }
   return storing;
 }

@@ -35,6 +35,12 @@ describe("RetainedMessages", () => {
     return admitted;
   }
 
+  function matching(topicFilter: string): string[] {
+    const found: string[] = [];
+    retained.search(topicFilter).next(1000, ({ topicName }) => found.push(topicName));
+    return found;
+  }
+
   async function storedTopics(): Promise<string[]> {
     await commits.stored();
     const found: string[] = [];
@@ -59,11 +65,7 @@ describe("RetainedMessages", () => {
     put("b", "y");
     put("b", "");
     put("never", "");
-    expect([retained.size, retained.matching("a/+").sort(), retained.matching("#").length]).toEqual([
-      2,
-      ["a/1", "a/2"],
-      2,
-    ]);
+    expect([retained.size, matching("a/+").sort(), matching("#").length]).toEqual([2, ["a/1", "a/2"], 2]);
     expect(Buffer.from(retained.get("a/1")?.body ?? []).toString()).toContain("new");
     expect(await storedTopics()).toEqual(["a/1", "a/2"]);
     put("a/1", "");
@@ -106,11 +108,11 @@ describe("RetainedMessages", () => {
     expect(retained.size).toBe(3);
     clock.advance(1);
     retained.expire(clock.now());
-    expect(retained.matching("#").sort()).toEqual(["never", "soon"]);
+    expect(matching("#").sort()).toEqual(["never", "soon"]);
     expect(await storedTopics()).toEqual(["never", "soon"]);
     clock.advance(10_000);
     retained.expire(clock.now());
-    expect(retained.matching("#")).toEqual(["never"]);
+    expect(matching("#")).toEqual(["never"]);
   });
 
   test("what the store gives back still expires", () => {
@@ -128,6 +130,6 @@ describe("RetainedMessages", () => {
     for (const name of ["a", "b", "c", "d"]) expect(put(`$SYS/${name}`, "x".repeat(90))).toBe(true);
     put("$SYS/a", "");
     await settled();
-    expect([retained.size, retained.matching("#").length, await storedTopics()]).toEqual([3, 0, []]);
+    expect([retained.size, matching("#").length, await storedTopics()]).toEqual([3, 0, []]);
   });
 });

@@ -1,6 +1,6 @@
 import type { Counters } from "../counters.ts";
 import type { BrokerLimits } from "../options.ts";
-import { TopicTree } from "../routing/topic-tree.ts";
+import { type TopicSearch, TopicTree } from "../routing/topic-tree.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { encodeMessageBody, MessageBodyView, messageBodySize } from "./message-body.ts";
 import type { Publication } from "./publication.ts";
@@ -72,13 +72,9 @@ export class RetainedMessages {
     this.#set({ topicName, body, expiresAtMs: new MessageBodyView().read(body).expiresAtMs });
   }
 
-  /** Topic Names that have a retained message and match. */
-  matching(topicFilter: string): string[] {
-    const names: string[] = [];
-    this.#tree.match(topicFilter, (message) => {
-      names.push(message.topicName);
-    });
-    return names;
+  /** For the messages whose Topic Names match, in parts: there may be a million. */
+  search(topicFilter: string): TopicSearch<RetainedMessage> {
+    return this.#tree.search(topicFilter);
   }
 
   get(topicName: string): RetainedMessage | undefined {

@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from "@dunlin/protocol";
  */
 export class LevelNode<V> {
   /** The levels from the parent to here, joined by "/". */
-  label: string;
+  readonly label: string;
   value: V | undefined;
   /** By the first level of their label; undefined rather than empty. */
   children: Map<string, LevelNode<V>> | undefined;
@@ -67,15 +67,23 @@ export class LevelTree<V> {
 
   /** Returns what stood there. */
   delete(key: string): V | undefined {
+    let grandparent = this.root;
     let parent = this.root;
+    let parentLevel = "";
     for (let start = 0; ; ) {
       const level = levelAt(key, start);
       const child = parent.children?.get(level);
       if (child === undefined || !key.startsWith(child.label, start)) return undefined;
       const end = start + child.label.length;
-      if (end === key.length) return this.#empty(parent, level, child);
+      if (end === key.length) {
+        const value = this.#empty(parent, level, child);
+        if (parent !== this.root) joinOnlyChild(grandparent, parentLevel, parent);
+        return value;
+      }
       if (key[end] !== "/") return undefined;
+      grandparent = parent;
       parent = child;
+      parentLevel = level;
       start = end + 1;
     }
   }
@@ -101,34 +109,40 @@ export class LevelTree<V> {
     node.value = undefined;
     this.#size--;
     if (node.children !== undefined) {
-      absorbOnlyChild(node);
+      joinOnlyChild(parent, level, node);
       return value;
     }
     parent.children?.delete(level);
     if (parent.children?.size === 0) parent.children = undefined;
-    else if (parent !== this.root) absorbOnlyChild(parent);
     return value;
   }
 }
 
-/** Puts a node between `parent` and `child`, which keeps what of its label is behind the first `length` characters. */
+/*
+ * Nodes keep their labels, and others take their places: a search may stand at them, and go on when the tree has
+ * changed.
+ */
+
+/** In place of `child` a node with the first `length` characters of its label, and below it one with the rest. */
 function split<V>(parent: LevelNode<V>, level: string, child: LevelNode<V>, length: number): LevelNode<V> {
   // The new node may outlive the key that its label was cut from.
   const middle = new LevelNode<V>(detach(child.label.slice(0, length)), undefined);
-  child.label = child.label.slice(length + 1);
-  middle.children = new Map([[levelAt(child.label, 0), child]]);
+  const rest = new LevelNode(child.label.slice(length + 1), child.value);
+  rest.children = child.children;
+  middle.children = new Map([[levelAt(rest.label, 0), rest]]);
   // Not replaced: the Map would keep its old key, which was cut from the child's.
   parent.children?.delete(level);
   parent.children?.set(levelAt(middle.label, 0), middle);
   return middle;
 }
 
-function absorbOnlyChild<V>(node: LevelNode<V>): void {
+/** In place of a node with nothing but one child, one that stands for both. */
+function joinOnlyChild<V>(parent: LevelNode<V>, level: string, node: LevelNode<V>): void {
   if (node.value !== undefined || node.children?.size !== 1) return;
   for (const child of node.children.values()) {
-    node.label = `${node.label}/${child.label}`;
-    node.value = child.value;
-    node.children = child.children;
+    const joined = new LevelNode(`${node.label}/${child.label}`, child.value);
+    joined.children = child.children;
+    parent.children?.set(level, joined);
   }
 }
 

@@ -67,6 +67,46 @@ describe("TopicTree", () => {
     expect(tree.match("device/7/+", () => {})).toBeLessThanOrEqual(2);
   });
 
+  test("looks at no more nodes at once than it is told to", () => {
+    const tree = treeOf(...Array.from({ length: 1000 }, (_, index) => `device/${index}/speed`));
+    const search = tree.search("#");
+    const found: string[] = [];
+    let parts = 1;
+    while (search.next(10, (value) => found.push(value))) {
+      expect(search.visited).toBe(parts * 10);
+      parts++;
+    }
+    expect([found.length, new Set(found).size, parts]).toEqual([1000, 1000, 101]);
+  });
+
+  test("finds once what is there all the time, whatever changes between two parts of a search", () => {
+    const level = fc.constantFrom("a", "b", "c");
+    const name = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join("/"));
+    const step = fc.record({ name, add: fc.boolean() });
+    const filter = fc.constantFrom("#", "+/#", "a/#", "+/+", "+/b/#", "a/+/c");
+    fc.assert(
+      fc.property(fc.uniqueArray(name, { minLength: 1 }), filter, fc.array(step), (names, filter, steps) => {
+        const tree = treeOf(...names);
+        const changed = new Set(steps.map((each) => each.name));
+        const search = tree.search(filter);
+        const found: string[] = [];
+        let isMore = true;
+        for (const { name, add } of steps) {
+          isMore = search.next(1, (value) => found.push(value));
+          if (add) tree.set(name, name);
+          else tree.delete(name);
+        }
+        if (isMore) search.next(1000, (value) => found.push(value));
+        expect(new Set(found).size).toBe(found.length);
+        const stayed = (each: string): boolean => !changed.has(each);
+        expect(found.filter(stayed).sort()).toEqual(
+          names.filter((each) => stayed(each) && matchTopic(filter, each)).sort(),
+        );
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test("has no nodes left over where names are deleted", () => {
     const tree = treeOf("a", "a/b/c", "a/b/d", "a/x/y", "b");
     const nodes = () => tree.match("#", () => {});

@@ -12,13 +12,42 @@ export class TopicTree<V> extends LevelTree<V> {
    * of the filter stands for one level of the names.
    */
   match(topicFilter: string, visit: (value: V) => void): number {
-    const levels = topicFilter.split("/");
-    const pending: LevelNode<V>[] = [];
-    const indexes: number[] = [];
-    let visited = 0;
-    pushRootMatches(this.root, levels, pending, indexes);
-    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-      visited++;
+    const search = this.search(topicFilter);
+    search.next(Number.POSITIVE_INFINITY, visit);
+    return search.visited;
+  }
+
+  search(topicFilter: string): TopicSearch<V> {
+    return new TopicSearch(this.root, topicFilter);
+  }
+}
+
+/**
+ * Finds what matches a Topic Filter in parts, between which the tree may change: what was there all the time is
+ * found once, what came or went meanwhile may be found or not.
+ */
+export class TopicSearch<V> {
+  /** Nodes looked at so far. */
+  visited = 0;
+  readonly #levels: readonly string[];
+  readonly #pending: LevelNode<V>[] = [];
+  readonly #indexes: number[] = [];
+
+  constructor(root: LevelNode<V>, topicFilter: string) {
+    this.#levels = topicFilter.split("/");
+    pushRootMatches(root, this.#levels, this.#pending, this.#indexes);
+  }
+
+  /** Looks at `nodes` more at most; false when all have been looked at. */
+  next(nodes: number, visit: (value: V) => void): boolean {
+    const levels = this.#levels;
+    const pending = this.#pending;
+    const indexes = this.#indexes;
+    const last = this.visited + nodes;
+    while (this.visited < last) {
+      const node = pending.pop();
+      if (node === undefined) return false;
+      this.visited++;
       let index = indexes.pop()!;
       if (index !== EVERYTHING) index = matchLabel(node.label, levels, index);
       if (index === MISMATCH) continue;
@@ -30,7 +59,7 @@ export class TopicTree<V> extends LevelTree<V> {
       }
       pushMatches(node, levels, index, pending, indexes);
     }
-    return visited;
+    return pending.length > 0;
   }
 }
 

@@ -38,6 +38,8 @@ export class Counters {
   unexpectedAcknowledgements = 0;
   publishesDenied = 0;
   subscriptionsDenied = 0;
+  /** Of lines that were alike and came within a second. */
+  logLinesLeftOut = 0;
   wills = 0;
   /** Groups stored, and failed attempts to. */
   commits = 0;

@@ -13,7 +13,7 @@ export interface Noted {
 
 /** Logs and counts what a client did wrong. */
 export function noteProtocolError(engine: Engine, client: Noted, error: ProtocolError): void {
-  const { counters, options } = engine;
+  const { counters, clientLines } = engine;
   counters.protocolErrors++;
   if (error instanceof StrangerError) counters.connectionsFailed++;
   if (error.reasonCode === ReasonCode.PacketTooLarge) {
@@ -22,14 +22,14 @@ export function noteProtocolError(engine: Engine, client: Noted, error: Protocol
   const { packet, offset, clause, message: reason, reasonCode } = error;
   const code = reasonName(reasonCode, "DISCONNECT");
   const broken = { packet, offset, clause, code, reason };
-  options.logger.warn({ ...fieldsOf(client), ...broken }, "a client broke the protocol");
+  clientLines.note("warn", { ...fieldsOf(client), ...broken }, "a client broke the protocol");
 }
 
 /** Logs and tells that a client may not connect. */
 export function noteRefusal(engine: Engine, client: Noted, reasonCode: ReasonCode, reason: string): void {
-  const { options, events } = engine;
+  const { clientLines, events } = engine;
   const code = reasonName(reasonCode, "CONNACK");
-  options.logger.info({ ...fieldsOf(client), code, reason }, "a client was refused");
+  clientLines.note("info", { ...fieldsOf(client), code, reason }, "a client was refused");
   const { clientId, origin } = client;
   events.emit("clientRefused", { clientId, remoteAddress: origin.remoteAddress, reason });
 }

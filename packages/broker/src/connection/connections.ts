@@ -83,19 +83,17 @@ export class Connections implements TurnEnd {
   }
 
   #onRefused(listener: Listener, remoteAddress: string, limit: keyof BrokerLimits): void {
-    const { counters, options } = this.#engine;
+    const { counters, clientLines } = this.#engine;
     counters.limits[limit]++;
     counters.connectionsRefused++;
-    options.logger.warn({ remoteAddress, listener: listener.name, limit }, "a connection was refused");
+    clientLines.note("warn", { remoteAddress, listener: listener.name, limit }, "a connection was refused");
   }
 
   #onFailed(listener: Listener, remoteAddress: string, reason: string): void {
-    const { counters, options } = this.#engine;
+    const { counters, clientLines } = this.#engine;
     counters.connectionsFailed++;
-    options.logger.info(
-      { remoteAddress, listener: listener.name, reason },
-      "a connection failed before MQTT",
-    );
+    const fields = { remoteAddress, listener: listener.name, reason };
+    clientLines.note("info", fields, "a connection failed before MQTT");
   }
 
   delete(connection: Connection): void {

@@ -5,6 +5,7 @@ import { EventEmitter } from "../events.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import type { ResolvedOptions } from "../options.ts";
 import type { CommitGroup, InboxAppend } from "../ports/store.ts";
+import { RepeatedLines } from "../repeated-lines.ts";
 import { Router } from "../routing/router.ts";
 import { TopicTable } from "../routing/topic-table.ts";
 import type { Session } from "../session/session.ts";
@@ -30,6 +31,8 @@ export class Engine {
   readonly commits: GroupCommit;
   readonly retained: RetainedMessages;
   readonly ends: SessionEnds;
+  /** The log, for lines that clients cause. */
+  readonly clientLines: RepeatedLines;
 
   /** Received bytes, and packets that were encoded. */
   readonly arena: Arena = new Arena();
@@ -55,6 +58,7 @@ export class Engine {
     this.commits = new GroupCommit(options.store, options.clock, this.counters, options.logger);
     this.retained = new RetainedMessages(options.limits, this.counters, this.commits);
     this.ends = new SessionEnds(this);
+    this.clientLines = new RepeatedLines(options.logger, options.clock, this.counters);
     this.publication = this.newPublication();
     this.waitingPublication = this.newPublication();
     this.gated =

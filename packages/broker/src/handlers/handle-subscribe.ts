@@ -164,8 +164,10 @@ async function authorize(
   } catch (error) {
     logger.error({ error, clientId: client.identity.clientId }, "the authorizer failed: denied");
   }
-  logger.info(
-    { clientId: client.identity.clientId, topicFilter: request.topicFilter },
+  const { clientId } = client.identity;
+  engine.clientLines.note(
+    "info",
+    { clientId, topicFilter: request.topicFilter },
     "a subscription was denied",
   );
   return { reasonCode: ReasonCode.NotAuthorized, reason: "not authorized" };

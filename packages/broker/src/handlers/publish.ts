@@ -81,6 +81,6 @@ export function deny(
 ): void {
   engine.counters.publishesDenied++;
   const { clientId } = client.identity;
-  engine.options.logger.info({ clientId, topic, reason }, "a publish was denied");
+  engine.clientLines.note("info", { clientId, topic, reason }, "a publish was denied");
   acknowledge(engine, client, qos, packetIdentifier, ReasonCode.NotAuthorized, 0, reason);
 }

@@ -1,3 +1,5 @@
+export type * from "./checker/history.ts";
+export { checkHistory, HistoryChecker } from "./checker/history-checker.ts";
 export * from "./fake-clock.ts";
 export * from "./memory-byte-stream.ts";
 export * from "./memory-client.ts";

@@ -1,0 +1,38 @@
+import { matchTopic, parseSharedFilter, type QoS } from "@dunlin/protocol";
+import type { SubscriptionChange } from "./history.ts";
+
+/** A subscription from when it may have been made until it is gone. Times are places in the history. */
+export class SubscriptionSpan {
+  /** As subscribed to. */
+  readonly name: string;
+  readonly isShared: boolean;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly askedAt: number;
+  /** Whether it is in force for certain. */
+  isSure = false;
+  /** UNSUBSCRIBE was sent. */
+  endingAt: number | undefined;
+  endedAt: number | undefined;
+  readonly #topicFilter: string;
+
+  constructor(change: SubscriptionChange, askedAt: number) {
+    const shared = parseSharedFilter(change.topicFilter);
+    this.name = change.topicFilter;
+    this.isShared = shared !== undefined;
+    this.#topicFilter = shared?.topicFilter ?? change.topicFilter;
+    this.qos = change.qos;
+    this.noLocal = change.noLocal ?? false;
+    this.retainAsPublished = change.retainAsPublished ?? false;
+    this.askedAt = askedAt;
+  }
+
+  matches(topicName: string): boolean {
+    return matchTopic(this.#topicFilter, topicName);
+  }
+
+  mayHaveApplied(publishedAt: number): boolean {
+    return this.endedAt === undefined || publishedAt < this.endedAt;
+  }
+}

@@ -25,8 +25,8 @@ const FIRST_BUCKET_COUNT = 256;
 const MAXIMUM_BUCKET_LENGTH = 16;
 /** Topics looked at in search for one that has not been used lately. */
 const MAXIMUM_EVICTION_STEPS = 64;
-/** Bytes of names, on average, that the table holds: few long names take the place of many short ones. */
-const AVERAGE_TOPIC_LENGTH = 256;
+/** What a topic holds in memory on average, for a name of 128 bytes: few long names take the place of many short ones. */
+const AVERAGE_HELD_BYTES = 512;
 
 /** Topics by the bytes of their names, so that a PUBLISH finds its route without decoding its Topic Name. */
 export class TopicTable<S extends object> {
@@ -39,7 +39,7 @@ export class TopicTable<S extends object> {
   /** All topics, in a ring that eviction goes round. */
   readonly #topics: Topic<S>[] = [];
   #hand = 0;
-  #bytes = 0;
+  #heldBytes = 0;
   #evictions = 0;
   /** The words of the name that is being looked up. */
   readonly #words = new Int32Array(Math.ceil(MAXIMUM_TOPIC_BYTES / 4));
@@ -47,7 +47,7 @@ export class TopicTable<S extends object> {
   constructor(limits: TopicLimits, counters: LimitCounters = new Counters().limits) {
     this.#limits = limits;
     this.#counters = counters;
-    this.#maximumBytes = limits.maximumCachedTopics * AVERAGE_TOPIC_LENGTH;
+    this.#maximumBytes = limits.maximumCachedTopics * AVERAGE_HELD_BYTES;
     this.routes = new RouteCache(limits.maximumCachedTopics);
   }
 
@@ -113,7 +113,7 @@ export class TopicTable<S extends object> {
     this.#buckets[bucket] = topic;
     topic.slot = this.#topics.length;
     this.#topics.push(topic);
-    this.#bytes += topic.bytes.length;
+    this.#heldBytes += topic.heldBytes;
     return topic;
   }
 
@@ -138,7 +138,8 @@ export class TopicTable<S extends object> {
   /** A single name may exceed what is allowed, as there must be room for the one in hand. */
   #makeRoom(length: number): void {
     const { maximumCachedTopics } = this.#limits;
-    while (this.#topics.length >= maximumCachedTopics || this.#bytes + length > this.#maximumBytes) {
+    const heldBytes = Topic.heldBytesOf(length);
+    while (this.#topics.length >= maximumCachedTopics || this.#heldBytes + heldBytes > this.#maximumBytes) {
       if (this.#topics.length === 0) break;
       this.#evict(this.#leastUsed());
     }
@@ -175,7 +176,7 @@ export class TopicTable<S extends object> {
       last.slot = topic.slot;
     }
     topic.slot = -1;
-    this.#bytes -= topic.bytes.length;
+    this.#heldBytes -= topic.heldBytes;
     this.#evictions++;
     this.#counters.maximumCachedTopics++;
   }

@@ -34,9 +34,13 @@ export class Topic<S extends object> {
     this.next = next;
   }
 
-  /** In memory: the name, its bytes and its words. */
+  /** In memory, by the length of its name: the name itself, its bytes and its words. */
+  static heldBytesOf(length: number): number {
+    return 4 * length;
+  }
+
   get heldBytes(): number {
-    return 4 * this.bytes.length;
+    return Topic.heldBytesOf(this.bytes.length);
   }
 
   /** False once the table has evicted it. */

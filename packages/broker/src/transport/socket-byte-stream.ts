@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { copyOut } from "../arena.ts";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
 
@@ -85,6 +86,14 @@ export class SocketByteStream implements ByteStream {
     if (this.#state === "open") this.#receiver?.onBytes(bytes, 0, length);
   }
 
+  /** The same, past the socket's own buffer. */
+  read(bytes: Uint8Array, length: number): void {
+    const socket = this.#socket;
+    // TLS goes on with what it has decrypted, paused or not.
+    if (socket.isPaused() || socket.readableLength > 0) socket.push(copyOut(bytes, 0, length));
+    else this.received(bytes, length);
+  }
+
   /** Some or all of what was written has left the socket. */
   #drained(): void {
     if (!this.#drainDue || this.#socket.writableLength > 0) return;
@@ -114,6 +123,12 @@ export class SocketByteStream implements ByteStream {
     const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
     socket.once("close", () => clearTimeout(timer));
   }
+}
+
+/** For sockets that read into a buffer given to them; `this` is the socket. */
+export function onRead(this: unknown, length: number, bytes: Uint8Array): boolean {
+  (this as OwnedSocket)[streamOf].read(bytes, length);
+  return true;
 }
 
 function onData(this: Socket, chunk: Buffer): void {

@@ -2,8 +2,9 @@ import type { ConnectionLimits } from "../options.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Listener, ListenerHost } from "../ports/listener.ts";
 import { type PortListenerOptions, PortServer } from "./port-server.ts";
-import { SocketByteStream } from "./socket-byte-stream.ts";
+import { onRead, SocketByteStream } from "./socket-byte-stream.ts";
 import { TlsHandshakes } from "./tls-handshakes.ts";
+import { TlsReadBuffer } from "./tls-read-buffer.ts";
 import type { TlsSettings } from "./tls-settings.ts";
 
 export interface TlsListenerOptions extends PortListenerOptions {
@@ -23,12 +24,14 @@ export function tlsListener(options: TlsListenerOptions): TlsListener {
 class TlsOverTcpListener implements TlsListener {
   readonly #ports: PortServer;
   readonly #handshakes: TlsHandshakes;
+  readonly #readBuffer = new TlsReadBuffer();
   #onConnection: (stream: ByteStream) => void = () => {};
 
   constructor(options: TlsListenerOptions) {
     this.#ports = new PortServer(options, "tls", 8883);
     this.#handshakes = new TlsHandshakes(this.#ports, options.tls, ({ accepted, socket, origin }) => {
       this.#ports.pending.release(accepted);
+      this.#readBuffer.use(socket, onRead);
       this.#onConnection(new SocketByteStream(socket, origin, this));
     });
   }

@@ -364,6 +364,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     wheel.cancel(this);
     commits.stopWaiting(this);
     this.#backlog = undefined;
+    this.#inboundAliases = undefined;
     this.#account();
     this.output.finish();
     this.countWritten();

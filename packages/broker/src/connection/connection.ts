@@ -145,7 +145,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
         this.engine.counters.packetsReceived++;
         const pending = this.#onPacket(reader) ?? this.untilAcknowledged();
         if (pending !== undefined) this.#suspendUntil(pending);
-        else if (share.isUsedUp()) this.#suspendUntil(this.engine.nextTurn());
+        else if (share.isUsedUp(reader.bytes[reader.start]! >> 4)) this.#suspendUntil(this.engine.nextTurn());
       }
     } catch (error) {
       this.#onError(error, reader);
@@ -185,7 +185,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     // It was we who did not listen.
     this.#lastReceivedMs = this.engine.wheel.nowMs;
     if (this.closed) return;
-    if (this.#connections.share.isUsedUp()) return this.#suspendUntil(this.engine.nextTurn());
+    if (this.#connections.share.isUsedUp(0)) return this.#suspendUntil(this.engine.nextTurn());
     this.#readPackets();
     while (!this.#suspended && this.#backlog !== undefined && !this.closed) {
       const chunk = this.#backlog.shift();

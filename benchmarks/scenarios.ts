@@ -14,8 +14,8 @@ export interface Scenario {
   readonly setup: Setup;
   /** Also in a quick run. */
   readonly quick: boolean;
-  /** Times the rate of the named broker that Dunlin is to reach; for latency, at most this many times its p50 and p99. */
-  readonly targets: { readonly mosquitto?: string; readonly aedes?: string };
+  /** Times the rate of the named broker that Dunlin is to reach. */
+  readonly targets: { readonly mosquitto?: number; readonly aedes?: number };
 }
 
 type Extra = Partial<Pick<Scenario, "measure" | "setup" | "quick" | "targets">>;
@@ -24,7 +24,7 @@ function scenario(name: string, title: string, load: string, extra: Extra = {}):
   return { name, title, load, measure: "delivered", setup: "plain", quick: true, targets: {}, ...extra };
 }
 
-const against = (mosquitto: string, aedes?: string): Extra => ({
+const against = (mosquitto: number, aedes?: number): Extra => ({
   targets: aedes === undefined ? { mosquitto } : { mosquitto, aedes },
 });
 const slow = { quick: false } as const;
@@ -34,64 +34,60 @@ const properties =
   "-D publish user-property unit celsius -D publish user-property site north -D publish user-property serial 4711";
 
 export const scenarios: readonly Scenario[] = [
-  scenario("fan-in-q0", "100 publishers to 1 subscriber, QoS 0", `fan-in ${v3}`, against("18x", "35x")),
-  scenario("fan-in-q1", "same, QoS 1", `fan-in -q 1 ${v3}`, against("20x", "28x")),
-  scenario("fan-in-q2", "same, QoS 2", `fan-in -q 2 ${v3}`, { ...slow, ...against("18x", "35x") }),
+  scenario("fan-in-q0", "100 publishers to 1 subscriber, QoS 0", `fan-in ${v3}`, against(18, 35)),
+  scenario("fan-in-q1", "same, QoS 1", `fan-in -q 1 ${v3}`, against(20, 28)),
+  scenario("fan-in-q2", "same, QoS 2", `fan-in -q 2 ${v3}`, { ...slow, ...against(18, 35) }),
   scenario(
     "devices-q0",
     "1000 devices, one packet per write and in flight, QoS 0",
     `fan-in ${devices} ${v3}`,
-    { ...slow, ...against("1.9x", "4.5x") },
+    { ...slow, ...against(1.9, 4.5) },
   ),
-  scenario("devices-q1", "same, QoS 1", `fan-in -q 1 ${devices} ${v3}`, against("1.5x", "3.5x")),
+  scenario("devices-q1", "same, QoS 1", `fan-in -q 1 ${devices} ${v3}`, against(1.5, 3.5)),
   scenario(
     "fan-out-q0",
     "1 publisher to 500 subscribers, QoS 0",
     `fan-out --subscribers 500 ${v3}`,
-    against("10x", "20x"),
+    against(10, 20),
   ),
   scenario("fan-out-q1", "1 publisher to 200 subscribers, QoS 1", `fan-out -q 1 --subscribers 200 ${v3}`, {
     ...slow,
-    ...against("10x", "20x"),
+    ...against(10, 20),
   }),
   scenario(
     "fan-out-one",
     "1 publisher to 500 subscribers, QoS 0, one message at a time",
     `fan-out --subscribers 500 --batch 1 --window 1 ${v3}`,
-    against("1.0x", "1.7x"),
+    against(1, 1.7),
   ),
-  scenario("pairs-q0", "100 pairs, QoS 0", `pairs ${v3}`, against("12x", "24x")),
-  scenario("pairs-q1", "same, QoS 1", `pairs -q 1 ${v3}`, against("11x", "24x")),
-  scenario("pairs-q2", "same, QoS 2", `pairs -q 2 ${v3}`, { ...slow, ...against("12x", "24x") }),
-  scenario("pairs-16k-q0", "100 pairs, 16 KiB, QoS 0", `pairs -s 16384 ${v3}`, against("3x", "4x")),
-  scenario("pairs-16k-q1", "same, QoS 1", `pairs -q 1 -s 16384 ${v3}`, { ...slow, ...against("3x", "4.3x") }),
+  scenario("pairs-q0", "100 pairs, QoS 0", `pairs ${v3}`, against(12, 24)),
+  scenario("pairs-q1", "same, QoS 1", `pairs -q 1 ${v3}`, against(11, 24)),
+  scenario("pairs-q2", "same, QoS 2", `pairs -q 2 ${v3}`, { ...slow, ...against(12, 24) }),
+  scenario("pairs-16k-q0", "100 pairs, 16 KiB, QoS 0", `pairs -s 16384 ${v3}`, against(3, 4)),
+  scenario("pairs-16k-q1", "same, QoS 1", `pairs -q 1 -s 16384 ${v3}`, { ...slow, ...against(3, 4.3) }),
   scenario(
     "filters-q0",
     "10,000 Topic Filters, 30 % with wildcards, 50 publishers over 10,000 topics, QoS 0",
     `filters ${v3}`,
-    against("4.5x", "8x"),
+    against(4.5, 8),
   ),
   scenario(
     "latency-q1",
     "10,000 messages per second by schedule over 50 pairs, QoS 1",
     `latency -q 1 -r 10000 ${v3}`,
-    {
-      measure: "latency",
-      ...against("p50 at most 1.2x, p99 at most 1.5x"),
-    },
+    { measure: "latency" },
   ),
   scenario("connect", "10,000 connections, 200 at once, then idle", `connect -c 10000 ${v3}`, {
     measure: "connect",
-    ...against("CPU at most 2x", "CPU at most 0.2x"),
   }),
   scenario("pairs-q0-v5", "100 pairs, QoS 0, MQTT 5.0", "pairs -V 5"),
   scenario("pairs-q0-v5-properties", "same, with 3 User Properties", `pairs -V 5 ${properties}`),
   scenario("pairs-q1-v5", "100 pairs, QoS 1, MQTT 5.0", "pairs -q 1 -V 5", slow),
   scenario("pairs-q1-v5-properties", "same, with 3 User Properties", `pairs -q 1 -V 5 ${properties}`, slow),
-  scenario("tls-pairs-q0", "100 pairs, QoS 0, TLS 1.3", `pairs ${v3}`, { setup: "tls", ...against("5x") }),
+  scenario("tls-pairs-q0", "100 pairs, QoS 0, TLS 1.3", `pairs ${v3}`, { setup: "tls", ...against(5) }),
   scenario("durable-pairs-q1", "100 pairs, QoS 1, sessions that persist", `pairs -q 1 --persistent ${v3}`, {
     setup: "durable",
-    ...against("4x"),
+    ...against(4),
   }),
   scenario(
     "offline-q1",
@@ -105,10 +101,11 @@ export const scenarios: readonly Scenario[] = [
 export const versionComparisons: readonly {
   readonly name: string;
   readonly base: string;
-  readonly target: string;
+  /** The share of it that may come on top. */
+  readonly mostMore: number;
 }[] = [
-  { name: "pairs-q0-v5", base: "pairs-q0", target: "at most 5 % more" },
-  { name: "pairs-q0-v5-properties", base: "pairs-q0", target: "at most 40 % more" },
-  { name: "pairs-q1-v5", base: "pairs-q1", target: "at most 5 % more" },
-  { name: "pairs-q1-v5-properties", base: "pairs-q1", target: "at most 40 % more" },
+  { name: "pairs-q0-v5", base: "pairs-q0", mostMore: 0.05 },
+  { name: "pairs-q0-v5-properties", base: "pairs-q0", mostMore: 0.4 },
+  { name: "pairs-q1-v5", base: "pairs-q1", mostMore: 0.05 },
+  { name: "pairs-q1-v5-properties", base: "pairs-q1", mostMore: 0.4 },
 ];

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   constants,
-  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -21,7 +20,7 @@ const formatVersion = 1;
 export const dataFileName = "data.mdb";
 const markerFileName = "dunlin-store.json";
 /** What may lie in a folder that is still empty: ours, or a file system's. */
-const ignoredNames = new Set([lockFileName, "lost+found"]);
+const ignoredNames = new Set([lockFileName, markerFileName, "lost+found"]);
 
 export type FolderState = "new" | "existing";
 
@@ -34,7 +33,8 @@ export function checkFolder(folder: string): FolderState {
     throw unwritable(folder, error);
   }
   const marker = join(folder, markerFileName);
-  if (existsSync(marker)) {
+  // Empty: the power was lost before its content was written, and nothing comes before it.
+  if ((statSync(marker, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     checkFormat(folder, marker);
     return "existing";
   }

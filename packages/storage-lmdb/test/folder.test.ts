@@ -63,6 +63,16 @@ test("a folder that this user may not write to is refused", async (context) => {
   await expect(recoverAll(createLmdbStore({ path }))).rejects.toEqual(refusal(/this user may write to/));
 });
 
+test("a folder that was claimed when the power was lost is new", async () => {
+  mkdirSync(path);
+  writeFileSync(join(path, "dunlin-store.json"), "");
+  const store = createLmdbStore({ path });
+  expect((await recoverAll(store)).summary.quarantined).toEqual([]);
+  await store.close();
+  await recoverAll(store);
+  await store.close();
+});
+
 test("a store of a newer format, or with a damaged marker, is refused", async () => {
   mkdirSync(path);
   writeFileSync(join(path, "dunlin-store.json"), '{"format":2}');

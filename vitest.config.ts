@@ -10,6 +10,7 @@ export default defineConfig({
       "packages/*/src/**/*.test.ts",
       "packages/*/test/**/*.test.ts",
       "conformance/**/*.test.ts",
+      "crash/**/*.test.ts",
       "benchmarks/**/*.test.ts",
       "examples/**/*.test.ts",
     ],

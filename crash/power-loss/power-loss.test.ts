@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { whyNotTraced } from "../broker-process.ts";
+import { runPowerLosses } from "./power-loss.ts";
+
+let folder: string;
+
+beforeEach((context) => {
+  const reason = whyNotTraced();
+  if (reason !== undefined) context.skip(reason);
+  folder = mkdtempSync(join(tmpdir(), "dunlin-power-"));
+});
+afterEach(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+test("durability disk: what is acknowledged survives a power loss", async () => {
+  const { violations, tried } = await runPowerLosses({ folder, seed: 1, losses: 12, messages: 150 });
+  expect(violations).toEqual([]);
+  expect(tried).toBe(12);
+}, 120_000);
+
+test.each([
+  ["durability os, which does not sync, is found out", { durability: "os" }],
+  ["a store that acknowledges before it stores is found out", { plant: "acknowledges before it stores" }],
+] as const)(
+  "%s",
+  async (_title, weakness) => {
+    const { violations } = await runPowerLosses({
+      ...{ folder, seed: 1, losses: 40, messages: 150, patienceMs: 3000 },
+      ...weakness,
+    });
+    // Not that somebody waits in vain: a slow machine can do that as well.
+    expect(violations.join("\n")).toMatch(/: (lost|wrong retained message|QoS 2 message twice|invented)/);
+  },
+  120_000,
+);

@@ -16,6 +16,15 @@ it("tells a message that comes twice from one that comes late", () => {
   expect(arrivals([0, 3, 1, 1, 3, 2])).toEqual([InOrder, InOrder, Late, Duplicate, Duplicate, Late]);
 });
 
+it("counts what has not come until it comes late", () => {
+  const check = new DeliveryCheck(1);
+  const missing = [0, 3, 1, 1, 3].map((sequence) => {
+    check.arrive(0, sequence);
+    return check.missing;
+  });
+  expect(missing).toEqual([0, 2, 1, 1, 1]);
+});
+
 it("follows streams apart", () => {
   const check = new DeliveryCheck(2);
   expect([check.arrive(0, 0), check.arrive(1, 0), check.arrive(0, 1)]).toEqual([InOrder, InOrder, InOrder]);

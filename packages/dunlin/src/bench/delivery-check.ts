@@ -8,6 +8,8 @@ export type Arrival = (typeof Arrival)[keyof typeof Arrival];
 export class DeliveryCheck {
   readonly #next: Uint32Array;
   readonly #gaps = new Map<number, Set<number>>();
+  /** Messages that should have come before others that have. */
+  missing = 0;
 
   constructor(streams: number) {
     this.#next = new Uint32Array(streams);
@@ -33,11 +35,14 @@ export class DeliveryCheck {
     this.#gaps.set(stream, gaps);
     for (let missing = expected; missing < sequence && gaps.size < REMEMBERED_GAPS; missing++)
       gaps.add(missing);
+    this.missing += sequence - expected;
     this.#next[stream] = sequence + 1;
     return Arrival.InOrder;
   }
 
   #comeLate(stream: number, sequence: number): Arrival {
-    return this.#gaps.get(stream)?.delete(sequence) === true ? Arrival.Late : Arrival.Duplicate;
+    if (this.#gaps.get(stream)?.delete(sequence) !== true) return Arrival.Duplicate;
+    this.missing--;
+    return Arrival.Late;
   }
 }

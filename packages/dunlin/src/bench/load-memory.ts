@@ -11,6 +11,8 @@ export const counterNames = [
   "duplicated",
   /** Came after a later one of the same publisher. */
   "reordered",
+  /** Mode sub: messages that should have come before others that have. */
+  "missing",
   /** Of other runs or to the wrong subscriber. */
   "foreign",
   /** Acknowledged with a Reason Code of 0x80 or more. */

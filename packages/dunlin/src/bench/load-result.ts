@@ -145,7 +145,9 @@ export function loadResult(plan: LoadPlan, measured: Measurements): LoadResult {
 
 function countsOf(plan: LoadPlan, totals: Totals): LoadResult["counts"] {
   const expected = totals.sent * deliveriesPerMessage(plan);
-  return { ...totals, expected, lost: Math.max(0, expected - totals.delivered) };
+  // Where others publish, only the gaps can be seen.
+  const lost = plan.publishers === 0 ? totals.missing : Math.max(0, expected - totals.delivered);
+  return { ...totals, expected, lost };
 }
 
 function brokerUse(

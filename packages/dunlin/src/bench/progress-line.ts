@@ -27,9 +27,7 @@ export class ProgressLine {
       `${formatNumber(point.readyConnections)} connections`,
       publishers > 0 && `in ${formatNumber(point.sentPerSecond)}/s`,
       subscribers > 0 && `out ${formatNumber(point.deliveredPerSecond)}/s`,
-      publishers > 0 &&
-        subscribers > 0 &&
-        `${phase === "drain" ? "lost" : "under way"} ${formatNumber(owed)}`,
+      publishers > 0 && subscribers > 0 && `under way ${formatNumber(owed)}`,
       point.p99Microseconds > 0 && `p99 ${formatMicroseconds(point.p99Microseconds)}`,
     ].filter((part) => part !== false);
     this.#write(parts.join("  "));

@@ -2,12 +2,13 @@ import { formatMicroseconds, formatNumber, formatPercent } from "./format-figure
 import type { LoadResult } from "./load-result.ts";
 
 const MIB = 1024 * 1024;
+const LABEL_WIDTH = 14;
 
 /** What a result says, for people. */
 export function resultText(result: LoadResult): string {
   const rows = result.mode === "connect" ? connectRows(result) : messageRows(result);
   const lines = [...rows, ...latencyRows(result), ...costRows(result)].map(
-    ([label, value]) => `${label.padEnd(12)}${value}`,
+    ([label, value]) => `${label.padEnd(LABEL_WIDTH)}${value}`,
   );
   const verdict =
     result.violations.length === 0 ? [] : ["", ...result.violations.map((text) => `BROKEN: ${text}`)];
@@ -28,7 +29,7 @@ function messageRows(result: LoadResult): Row[] {
   const rows: Row[] = [];
   if (result.publishers > 0) rows.push(["sent", rate(counts.sent, result.sentPerSecond)]);
   if (result.publishers > 0 && qos > 0)
-    rows.push(["acknowledged", ` ${rate(counts.acknowledged, result.acknowledgedPerSecond)}`]);
+    rows.push(["acknowledged", rate(counts.acknowledged, result.acknowledgedPerSecond)]);
   if (result.subscribers > 0) rows.push(["delivered", rate(counts.delivered, result.deliveredPerSecond)]);
   if (result.collectSeconds !== undefined)
     rows.push(["collected", `in ${formatNumber(result.collectSeconds)} s`]);

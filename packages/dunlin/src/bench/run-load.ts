@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly onSample: (
     phase: "connect" | "warm-up" | "run" | "drain",
     point: TimelinePoint,
-    lost: number,
+    owed: number,
   ) => void;
   /** Ends the run before its time; the result is about what there was. */
   readonly signal: AbortSignal;

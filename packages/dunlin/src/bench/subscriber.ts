@@ -92,7 +92,9 @@ export class Subscriber extends LoadClient {
       streams.set(key, stream);
       this.#check.begin(stream, sequenceOf(bytes, at));
     }
+    const missing = this.#check.missing;
     this.#isNew(stream, sequenceOf(bytes, at));
+    counters[Counter.missing]! += this.#check.missing - missing;
   }
 
   /** Counts a message; false where it came before. */

@@ -48,12 +48,14 @@ export class LevelTree<V> {
       const child = node.children?.get(level);
       if (child === undefined) {
         node.children ??= new Map();
-        node.children.set(level, new LevelNode(key.slice(start), value));
+        const added = new LevelNode(key.slice(start), value);
+        node.children.set(mapKeyOf(added), added);
         this.#size++;
         return undefined;
       }
       const common = commonLength(child.label, key, start);
-      const next = common === child.label.length ? child : split(node, level, child, common);
+      const next = common === child.label.length ? child : split(child, common);
+      if (next !== child) node.children?.set(level, next);
       if (start + common === key.length) {
         const previous = next.value;
         next.value = value;
@@ -119,20 +121,17 @@ export class LevelTree<V> {
 }
 
 /*
- * Nodes keep their labels, and others take their places: a search may stand at them, and go on when the tree has
- * changed.
+ * Nodes keep their labels, and others take their places, in the Map as well: a search may stand at them, and go on
+ * when the tree has changed.
  */
 
-/** In place of `child` a node with the first `length` characters of its label, and below it one with the rest. */
-function split<V>(parent: LevelNode<V>, level: string, child: LevelNode<V>, length: number): LevelNode<V> {
+/** What takes the place of `child`: a node with the first `length` characters of its label, and below it one with the rest. */
+function split<V>(child: LevelNode<V>, length: number): LevelNode<V> {
   // The new node may outlive the key that its label was cut from.
   const middle = new LevelNode<V>(detach(child.label.slice(0, length)), undefined);
   const rest = new LevelNode(child.label.slice(length + 1), child.value);
   rest.children = child.children;
-  middle.children = new Map([[levelAt(rest.label, 0), rest]]);
-  // Not replaced: the Map would keep its old key, which was cut from the child's.
-  parent.children?.delete(level);
-  parent.children?.set(levelAt(middle.label, 0), middle);
+  middle.children = new Map([[mapKeyOf(rest), rest]]);
   return middle;
 }
 
@@ -144,6 +143,12 @@ function joinOnlyChild<V>(parent: LevelNode<V>, level: string, node: LevelNode<V
     joined.children = child.children;
     parent.children?.set(level, joined);
   }
+}
+
+/** Where more levels follow, others may take the node's place, and the key outlive the name that it was cut from. */
+function mapKeyOf({ label }: LevelNode<unknown>): string {
+  const level = levelAt(label, 0);
+  return level === label ? label : detach(level);
 }
 
 function levelAt(key: string, start: number): string {

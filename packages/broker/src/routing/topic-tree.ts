@@ -22,6 +22,14 @@ export class TopicTree<V> extends LevelTree<V> {
   }
 }
 
+/** Children that a search has to look at, with the index of the filter's level that their labels begin with. */
+interface Siblings<V> {
+  readonly nodes: Iterator<LevelNode<V>>;
+  /** Those that are added meanwhile come last: a search does not run after them. */
+  left: number;
+  readonly index: number;
+}
+
 /**
  * Finds what matches a Topic Filter in parts, between which the tree may change: what was there all the time is
  * found once, what came or went meanwhile may be found or not.
@@ -30,78 +38,67 @@ export class TopicSearch<V> {
   /** Nodes looked at so far. */
   visited = 0;
   readonly #levels: readonly string[];
-  readonly #pending: LevelNode<V>[] = [];
-  readonly #indexes: number[] = [];
+  /** Wildcards at the start do not reach topics that begin with $ [MQTT-4.7.2-1]. */
+  readonly #system: boolean;
+  /** From the root down. */
+  readonly #siblings: Siblings<V>[] = [];
+  /** The only child that is due, before them. */
+  #child: LevelNode<V> | undefined;
+  #childIndex = 0;
 
   constructor(root: LevelNode<V>, topicFilter: string) {
     this.#levels = topicFilter.split("/");
-    pushRootMatches(root, this.#levels, this.#pending, this.#indexes);
+    const first = this.#levels[0]!;
+    this.#system = first !== "+" && first !== "#";
+    this.#descend(root, first === "#" ? EVERYTHING : 0);
   }
 
   /** Looks at `nodes` more at most; false when all have been looked at. */
   next(nodes: number, visit: (value: V) => void): boolean {
-    const levels = this.#levels;
-    const pending = this.#pending;
-    const indexes = this.#indexes;
-    const last = this.visited + nodes;
-    while (this.visited < last) {
-      const node = pending.pop();
-      if (node === undefined) return false;
-      this.visited++;
-      let index = indexes.pop()!;
-      if (index !== EVERYTHING) index = matchLabel(node.label, levels, index);
-      if (index === MISMATCH) continue;
-      // "sport/#" also matches "sport", as # includes the parent level [MQTT 5.0, 4.7.1.2].
-      if (levels[index] === "#") index = EVERYTHING;
-      if (index >= levels.length) {
-        if (node.value !== undefined) visit(node.value);
-        if (index !== EVERYTHING) continue;
+    for (let left = nodes; left > 0; left--) {
+      const child = this.#child;
+      if (child !== undefined) {
+        this.#child = undefined;
+        this.#look(child, this.#childIndex, visit);
+        continue;
       }
-      pushMatches(node, levels, index, pending, indexes);
+      const siblings = this.#siblings.at(-1);
+      if (siblings === undefined) return false;
+      const node = siblings.left-- > 0 ? siblings.nodes.next().value : undefined;
+      if (node === undefined) {
+        this.#siblings.pop();
+        left++;
+      } else if (this.#system || this.#siblings.length > 1 || !node.label.startsWith("$")) {
+        this.#look(node, siblings.index, visit);
+      }
     }
-    return pending.length > 0;
+    return this.#child !== undefined || this.#siblings.length > 0;
   }
-}
 
-function pushRootMatches<V>(
-  root: LevelNode<V>,
-  levels: readonly string[],
-  pending: LevelNode<V>[],
-  indexes: number[],
-): void {
-  const first = levels[0]!;
-  if (first !== "+" && first !== "#") {
-    pushMatches(root, levels, 0, pending, indexes);
-    return;
-  }
-  if (root.children === undefined) return;
-  for (const child of root.children.values()) {
-    // Wildcards at the start do not reach topics that begin with $ [MQTT-4.7.2-1].
-    if (child.label.startsWith("$")) continue;
-    pending.push(child);
-    indexes.push(first === "#" ? EVERYTHING : 0);
-  }
-}
-
-function pushMatches<V>(
-  node: LevelNode<V>,
-  levels: readonly string[],
-  index: number,
-  pending: LevelNode<V>[],
-  indexes: number[],
-): void {
-  if (node.children === undefined) return;
-  if (index === EVERYTHING || levels[index] === "+") {
-    for (const child of node.children.values()) {
-      pending.push(child);
-      indexes.push(index);
+  #look(node: LevelNode<V>, from: number, visit: (value: V) => void): void {
+    const levels = this.#levels;
+    this.visited++;
+    let index = from === EVERYTHING ? from : matchLabel(node.label, levels, from);
+    if (index === MISMATCH) return;
+    // "sport/#" also matches "sport", as # includes the parent level [MQTT 5.0, 4.7.1.2].
+    if (levels[index] === "#") index = EVERYTHING;
+    if (index >= levels.length) {
+      if (node.value !== undefined) visit(node.value);
+      if (index !== EVERYTHING) return;
     }
-    return;
+    this.#descend(node, index);
   }
-  const child = node.children.get(levels[index]!);
-  if (child === undefined) return;
-  pending.push(child);
-  indexes.push(index);
+
+  #descend(node: LevelNode<V>, index: number): void {
+    const { children } = node;
+    if (children === undefined) return;
+    if (index === EVERYTHING || this.#levels[index] === "+") {
+      this.#siblings.push({ nodes: children.values(), left: children.size, index });
+      return;
+    }
+    this.#child = children.get(this.#levels[index]!);
+    this.#childIndex = index;
+  }
 }
 
 /** The index of the filter's level behind those that the label matches, EVERYTHING, or MISMATCH. */

@@ -10,6 +10,7 @@ export interface Broker {
   readonly version: string;
   /** How it was set up, for the document. */
   readonly note: string;
+  readonly speaksMqtt5: boolean;
   /** The command that starts it; undefined where it cannot do that. `folder` is empty and its own. */
   command(setup: Setup, port: number, folder: string): readonly string[] | undefined;
 }
@@ -28,6 +29,7 @@ export function dunlin(certificate: Certificate): Broker {
     name: "dunlin",
     version: dunlinVersion(),
     note: "as installed: durability disk, all limits on",
+    speaksMqtt5: true,
     command(setup, port, folder) {
       const base = [process.execPath, dunlinProgram, "start", "--quiet"];
       const data = join(folder, "data");
@@ -66,6 +68,7 @@ export function mosquitto(certificate: Certificate): Broker | undefined {
     name: "mosquitto",
     version: firstLine.replace("mosquitto version ", ""),
     note: "max_queued_messages 0, for with its default of 1000 it loses QoS 1 messages in these loads; durable: persistence true, which does not wait for the disk",
+    speaksMqtt5: true,
     command(setup, port, folder) {
       const config = join(folder, "mosquitto.conf");
       const { certFile, keyFile } = certificate;
@@ -91,6 +94,7 @@ export function aedes(certificate: Certificate): Broker {
     name: "aedes",
     version: JSON.parse(readFileSync(manifest, "utf8")).version,
     note: "in memory, as it comes; it has no store of its own and speaks no MQTT 5.0",
+    speaksMqtt5: false,
     command(setup, port) {
       if (setup === "durable") return undefined;
       const base = [process.execPath, join(root, "benchmarks", "aedes-broker.mjs"), String(port)];
@@ -109,6 +113,7 @@ export function foreignBroker(text: string): Broker {
     name: text.slice(0, at),
     version: "as given",
     note: `\`${command}\``,
+    speaksMqtt5: true,
     command: (setup, port) =>
       setup === "plain" ? command.replaceAll("{port}", String(port)).split(" ") : undefined,
   };

@@ -63,6 +63,10 @@ function wantedScenarios(): readonly Scenario[] {
   );
 }
 
+function isMqtt5({ load }: Scenario): boolean {
+  return load.includes("-V 5");
+}
+
 function loadCommand(scenario: Scenario, broker: BrokerProcess, caFile: string): readonly string[] {
   const url = `${scenario.setup === "tls" ? "mqtts" : "mqtt"}://127.0.0.1:${broker.port}`;
   const where = ["--url", url, ...(scenario.setup === "tls" ? ["--cafile", caFile] : [])];
@@ -163,6 +167,7 @@ async function main(): Promise<void> {
     for (const scenario of wanted) {
       for (let round = 0; round < repeat; round++) {
         for (const broker of brokers) {
+          if (isMqtt5(scenario) && !broker.speaksMqtt5) continue;
           const result = await runOnce(scenario, broker, caFile);
           if (result !== undefined) record(results, scenario, broker, result);
         }

@@ -20,6 +20,9 @@ const LAZY_MS = 250;
 /** How long `close` waits for a store that does not work. */
 const CLOSE_MS = 5000;
 const SMALLEST_BODIES = 16 * 1024;
+/** Bodies of a group above this size are not kept for another one. */
+const LARGEST_SPARE_BYTES = 1024 * 1024;
+const NO_BODIES = new Uint8Array(0);
 /** What a reference from an inbox to a body takes in memory. */
 const REFERENCE_BYTES = 64;
 
@@ -49,8 +52,8 @@ class FillingGroup {
   /** Whether anything has been put. */
   dirty = false;
 
-  constructor(bodiesLength: number) {
-    this.bodies = Buffer.allocUnsafeSlow(bodiesLength);
+  constructor(bodies: Uint8Array) {
+    this.bodies = bodies;
   }
 
   get pendingBytes(): number {
@@ -87,7 +90,9 @@ export class GroupCommit {
   readonly #counters: Counters;
   readonly #logger: Logger;
   listener: CommitListener | undefined;
-  #filling = new FillingGroup(SMALLEST_BODIES);
+  #filling = new FillingGroup(NO_BODIES);
+  /** Memory of the last group that was stored, for the one after the next. */
+  #spareBodies: Uint8Array = NO_BODIES;
   #number = 1;
   #committed = 0;
   /** By Client Identifier: the group that deletes a session of it; those that are not stored yet. */
@@ -248,7 +253,7 @@ export class GroupCommit {
   #addBody(group: FillingGroup, publication: Publication): void {
     const end = group.bodiesLength + messageBodySize(publication);
     if (end > group.bodies.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(end, group.bodies.length * 2));
+      const grown = Buffer.allocUnsafeSlow(Math.max(end, group.bodies.length * 2, SMALLEST_BODIES));
       grown.set(group.bodies.subarray(0, group.bodiesLength));
       group.bodies = grown;
     }
@@ -268,9 +273,8 @@ export class GroupCommit {
   async #storeGroup(): Promise<void> {
     const filled = this.#filling;
     const ticket = this.#number++;
-    // As large as this one turned out, within reason: most groups of a busy broker are alike.
-    const nextLength = Math.max(SMALLEST_BODIES, Math.min(filled.bodies.length, 1024 * 1024));
-    this.#filling = new FillingGroup(nextLength);
+    this.#filling = new FillingGroup(this.#spareBodies);
+    this.#spareBodies = NO_BODIES;
     this.#urgent = false;
     this.#state = "storing";
     this.#storingBytes = filled.pendingBytes;
@@ -283,6 +287,7 @@ export class GroupCommit {
     this.#committed = ticket;
     this.#state = "idle";
     this.#tell(filled, group, ticket);
+    if (filled.bodies.length <= LARGEST_SPARE_BYTES) this.#spareBodies = filled.bodies;
     if (this.#state !== "idle") return;
     if (this.#urgent) this.#schedule();
     else if (this.#filling.dirty) this.#scheduleLazily();

@@ -21,6 +21,7 @@ const HAS_PROPERTIES = 0x10;
 /** Where the parts of an encoded message are; reused. */
 export class MessageBodyView {
   bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
   qos: 0 | 1 | 2 = 0;
   retain = false;
   /** Infinity where the message does not expire. */
@@ -36,6 +37,7 @@ export class MessageBodyView {
     const flags = bytes[start]!;
     let at = start + 1;
     this.bytes = bytes;
+    this.start = start;
     this.qos = (flags & QOS_BITS) as 0 | 1 | 2;
     this.retain = (flags & RETAIN) !== 0;
     this.expiresAtMs = Number.POSITIVE_INFINITY;

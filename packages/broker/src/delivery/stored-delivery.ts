@@ -19,37 +19,47 @@ export function onInboxStored(
   group: CommitGroup,
 ): void {
   if (session.sink === null) return;
-  const caughtUp = session.pageIndex >= session.page.length && session.window.next >= append.firstSequence;
-  const isAtHand = caughtUp && !session.reading;
-  if (isAtHand) {
-    session.page = pageOf(append, group);
-    session.pageIndex = 0;
+  const caughtUp = session.pageIndex >= session.page.length && session.window.next === append.firstSequence;
+  if (!caughtUp || session.reading) return pumpStored(engine, session);
+  keepRest(session, append, group, sendFresh(engine, session, session.sink, append, group));
+}
+
+/** The messages are at hand: a session that keeps up never reads its inbox. Returns how many could be sent. */
+function sendFresh(
+  engine: Engine,
+  session: Session,
+  sink: PacketSink,
+  append: InboxAppend,
+  group: CommitGroup,
+): number {
+  const { references } = append;
+  let index = 0;
+  for (; index < references.length && !sink.congested; index++) {
+    if (!session.window.canSend) {
+      engine.counters.limits.maximumInflight++;
+      break;
+    }
+    const { body, flags, subscriptionIdentifiers } = references[index]!;
+    const start = group.bodyEnds[body - 1] ?? 0;
+    engine.waitingView.read(group.bodies, start, group.bodyEnds[body]);
+    sendBody(engine, session, sink, flags, subscriptionIdentifiers);
   }
-  pumpStored(engine, session);
-  if (isAtHand) keepRest(session);
+  return index;
 }
 
 /** What has to wait is copied: one message must not hold on to the bodies of a whole group. The rest is in the store. */
-function keepRest(session: Session): void {
+function keepRest(session: Session, append: InboxAppend, group: CommitGroup, from: number): void {
   const rest: InboxPage[] = [];
   let bytes = 0;
-  while (session.pageIndex < session.page.length && rest.length < PAGE_MESSAGES && bytes < PAGE_BYTES) {
-    const message = session.page[session.pageIndex++]!;
-    rest.push({ ...message, body: copyOut(message.body, 0, message.body.length) });
-    bytes += message.body.length;
+  for (let index = from; index < append.references.length; index++) {
+    if (rest.length === PAGE_MESSAGES || bytes >= PAGE_BYTES) break;
+    const { body, flags, subscriptionIdentifiers } = append.references[index]!;
+    const copy = copyOut(group.bodies, group.bodyEnds[body - 1] ?? 0, group.bodyEnds[body]!);
+    rest.push({ sequence: append.firstSequence + index, flags, subscriptionIdentifiers, body: copy });
+    bytes += copy.length;
   }
   session.page = rest;
   session.pageIndex = 0;
-}
-
-/** The messages are at hand: a session that keeps up never reads its inbox. */
-function pageOf(append: InboxAppend, group: CommitGroup): InboxPage[] {
-  return append.references.map((reference, index) => ({
-    sequence: append.firstSequence + index,
-    flags: reference.flags,
-    subscriptionIdentifiers: reference.subscriptionIdentifiers,
-    body: group.bodies.subarray(group.bodyEnds[reference.body - 1] ?? 0, group.bodyEnds[reference.body]),
-  }));
 }
 
 /** Sends from a session's inbox, in order, as far as its window and its connection allow. */
@@ -91,24 +101,35 @@ const MISSING: InboxPage = {
 };
 
 function send(engine: Engine, session: Session, sink: PacketSink, message: InboxPage): void {
+  if (message === MISSING) return passOver(engine, session, 0);
+  engine.waitingView.read(message.body);
+  session.pageIndex++;
+  sendBody(engine, session, sink, message.flags, message.subscriptionIdentifiers);
+}
+
+/** Sends the message in `waitingView`, or passes over it. */
+function sendBody(
+  engine: Engine,
+  session: Session,
+  sink: PacketSink,
+  flags: number,
+  identifiers: readonly number[] | undefined,
+): void {
   const { topics, counters, waitingView: view, waitingPublication: publication } = engine;
   const { window } = session;
-  if (message === MISSING) return passOver(engine, session, 0);
-  view.read(message.body);
+  const bytes = view.payloadEnd - view.start;
   publication.setBody(view, topics.internAccepted(view.bytes, view.topicStart, view.topicEnd), null);
   const dup = window.next < window.sentBefore;
   // A message that the client may have seen is not withheld for its age [MQTT-4.3.3-7].
   if (publication.expired && !dup) {
     counters.droppedByExpiry++;
     counters.messagesDropped++;
-    return passOver(engine, session, message.body.length);
+    return passOver(engine, session, bytes);
   }
-  const qos = qosOf(message.flags);
-  const retain = retainOf(message.flags);
-  const encoded = encodeFor(engine, publication, sink, qos, retain, message.subscriptionIdentifiers);
-  if (encoded === undefined) return passOver(engine, session, message.body.length);
-  session.pageIndex++;
-  sink.sendEncodedAs(encoded, window.send(qos, message.body.length), dup);
+  const qos = qosOf(flags);
+  const encoded = encodeFor(engine, publication, sink, qos, retainOf(flags), identifiers);
+  if (encoded === undefined) return passOver(engine, session, bytes);
+  sink.sendEncodedAs(encoded, window.send(qos, bytes), dup);
 }
 
 function passOver(engine: Engine, session: Session, bytes: number): void {

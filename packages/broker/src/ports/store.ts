@@ -132,7 +132,7 @@ export interface Store {
   open(visitor: RecoveryVisitor): Promise<RecoverySummary>;
   /**
    * Stores a group; resolves when it is as durable as `durability` says. The broker calls it one at a time, and
-   * leaves the group unchanged until it settles. Within a group, deletion of a session wins over all else that is
+   * leaves the group unchanged until it settles, and then uses the memory of its bodies for another one. Within a group, deletion of a session wins over all else that is
    * said of it, and delivery states count for the messages that the same group adds. Where it rejects, nothing of
    * the group is stored and the broker tries again with the same group.
    */

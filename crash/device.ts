@@ -97,7 +97,7 @@ export class Device {
   readonly unreleased = new Set<number>();
   /** How `unreleased` became what it is. */
   readonly identifierChanges: IdentifierChange[] = [];
-  state: "closed" | "connecting" | "connected" = "closed";
+  state: "closed" | "connecting" | "connected" | "leaving" = "closed";
   receivedBytes = 0;
   readonly #listener: DeviceListener;
   #socket: Socket | undefined;
@@ -163,6 +163,7 @@ export class Device {
     if (socket === undefined) return;
     const properties = expirySeconds === undefined ? {} : { sessionExpiryIntervalSeconds: expirySeconds };
     const closed = new Promise((resolve) => socket.once("close", resolve));
+    this.state = "leaving";
     socket.end(encodePacket({ type: "DISCONNECT", reasonCode: 0, properties }, this.options.version));
     await closed;
   }
@@ -239,7 +240,8 @@ export class Device {
   }
 
   #onData(socket: Socket, reader: FrameReader, chunk: Uint8Array): void {
-    if (socket !== this.#socket) return;
+    // Whoever has said goodbye does not listen any more.
+    if (socket !== this.#socket || this.state === "leaving") return;
     const port = socket.localPort ?? 0;
     reader.feed(Uint8Array.from(chunk), 0, chunk.length);
     while (socket === this.#socket && reader.next()) {

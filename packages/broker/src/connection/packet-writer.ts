@@ -82,6 +82,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
   sendEncoded(publish: EncodedPublish): void {
     this.#countPublish(publish);
     this.output.append(publish.bytes, publish.start, publish.end);
+    this.#appendPayload(publish);
     this.flushLater();
   }
 
@@ -89,7 +90,12 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     this.#countPublish(publish);
     if (publish.exclusive) this.#appendInPlace(publish, packetIdentifier, dup);
     else this.#appendCopy(publish, packetIdentifier, dup);
+    this.#appendPayload(publish);
     this.flushLater();
+  }
+
+  #appendPayload({ payloadBytes, payloadStart, payloadEnd }: EncodedPublish): void {
+    if (payloadBytes !== null) this.output.append(payloadBytes, payloadStart, payloadEnd);
   }
 
   /** The packet goes on as it was received, but for two bytes. */
@@ -196,7 +202,7 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     const { counters } = this.engine;
     counters.packetsSent++;
     counters.publishSent++;
-    counters.publishBytesSent += publish.end - publish.start;
+    counters.publishBytesSent += publish.size;
   }
 
   protected flushLater(): void {

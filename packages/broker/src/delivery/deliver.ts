@@ -224,12 +224,12 @@ export function encodeFor(
   const alias = aliases === null ? 0 : aliases.aliasOf(name);
   if (alias !== 0) {
     const encoded = publication.encodedWithAlias(qos, retain, identifiers, Math.abs(alias), alias < 0);
-    if (encoded.end - encoded.start <= sink.maximumPacketSize) return encoded;
+    if (encoded.size <= sink.maximumPacketSize) return encoded;
     // It may still fit with nothing but its name.
     aliases?.forget(name);
   } else if (aliases !== null) engine.counters.limits.outboundTopicAliasMaximum++;
   const encoded = publication.encoded(sink.protocolVersion, qos, retain, identifiers);
-  if (encoded.end - encoded.start <= sink.maximumPacketSize) return encoded;
+  if (encoded.size <= sink.maximumPacketSize) return encoded;
   engine.counters.droppedBySize++;
   engine.counters.messagesDropped++;
   return undefined;

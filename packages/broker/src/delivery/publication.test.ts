@@ -94,6 +94,22 @@ function expectForm(publication: Publication, form: Form, packet: PublishPacket,
 }
 
 describe("Publication", () => {
+  test("a large payload is not copied for each subscriber", () => {
+    const publication = new Publication(new Arena(512), () => START_MS);
+    const topic = new TopicTable<Session>(defaultLimits).internName("t");
+    const payload = Buffer.alloc(1024 * 1024, "x");
+    publication.setMessage({ topicName: "t", payload, qos: 1, retain: false, properties: {} }, topic, null);
+    for (const encoded of [
+      publication.encoded(5, 1, false, [1]),
+      publication.encodedWithAlias(1, false, undefined, 1, true),
+      publication.encoded(4, 0, false, undefined),
+    ]) {
+      expect(encoded.end - encoded.start).toBeLessThan(20);
+      expect(encoded.payloadBytes).toBe(publication.payloadBytes);
+      expect(encoded.size).toBe(encoded.end - encoded.start + payload.length);
+    }
+  });
+
   test("reaches every kind of subscriber as it was published, live and from a body", () => {
     const received = fc.constantFrom<ProtocolVersion>(4, 5).chain((version) =>
       fc.record({

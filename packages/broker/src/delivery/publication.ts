@@ -13,7 +13,7 @@ import {
   writeSubscriptionIdentifier,
   writeTopicAlias,
 } from "@dunlin/protocol";
-import { type Arena, copyBytes } from "../arena.ts";
+import { type Arena, copyBytes, copyOut } from "../arena.ts";
 import type { EncodedPublish } from "../ports/packet-sink.ts";
 import type { InterceptedMessage } from "../ports/publish-interceptor.ts";
 import type { Topic } from "../routing/topic.ts";
@@ -22,15 +22,27 @@ import type { MessageBodyView, MessageParts } from "./message-body.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const EMPTY = new Uint8Array(0);
+/**
+ * A payload from this size on is not copied for each form. Memory of this size is used once: neither a slab of the
+ * arena nor a group's bodies that are filled again can hold it.
+ */
+const DETACHED_BYTES = 1024 * 1024;
 
 class Encoding implements EncodedPublish {
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
+  payloadBytes: Uint8Array | null = null;
+  payloadStart = 0;
+  payloadEnd = 0;
   packetIdentifierOffset = 0;
   exclusive = false;
   /** The publication that it was made for. */
   stamp = 0;
+
+  get size(): number {
+    return this.end - this.start + this.payloadEnd - this.payloadStart;
+  }
 }
 
 /**
@@ -110,9 +122,11 @@ export class Publication implements MessageParts {
     if (messageExpiryIntervalSeconds !== undefined) {
       this.expiresAtMs = this.#now() + messageExpiryIntervalSeconds * 1000;
     }
-    this.payloadBytes = message.payload;
+    const { payload } = message;
+    // The program may use its memory again.
+    this.payloadBytes = payload.length < DETACHED_BYTES ? payload : copyOut(payload, 0, payload.length);
     this.payloadStart = 0;
-    this.payloadEnd = message.payload.length;
+    this.payloadEnd = payload.length;
     const size = messagePropertiesSize(properties);
     this.propertyBytes = size === 0 ? EMPTY : new Uint8Array(size);
     this.propertiesStart = 0;
@@ -180,6 +194,8 @@ export class Publication implements MessageParts {
     encoding.bytes = view.bytes;
     encoding.start = view.start;
     encoding.end = view.end;
+    encoding.payloadBytes = null;
+    encoding.payloadStart = encoding.payloadEnd = 0;
     encoding.packetIdentifierOffset = view.packetIdentifierOffset;
     encoding.stamp = this.#stamp;
   }
@@ -222,7 +238,9 @@ export class Publication implements MessageParts {
     const payloadLength = this.payloadEnd - this.payloadStart;
     const propertiesLength = version === 5 ? this.#propertiesLength(identifiers, alias) : 0;
     const size = publishSize(version, qos, topicLength, propertiesLength, payloadLength);
-    const start = this.#arena.reserve(size);
+    const detached = payloadLength >= DETACHED_BYTES;
+    const length = detached ? size - payloadLength : size;
+    const start = this.#arena.reserve(length);
     const target = this.#arena.bytes;
     const flags = (qos << 1) | (retain ? 1 : 0);
     const topic = this.topic.bytes;
@@ -241,10 +259,13 @@ export class Publication implements MessageParts {
     const lengthBytes = version === 5 ? variableByteIntegerSize(propertiesLength) : 0;
     encoding.packetIdentifierOffset = at - lengthBytes - (qos > 0 ? 2 : 0);
     if (version === 5) at = this.#writeProperties(target, at, identifiers, alias);
-    copyBytes(this.payloadBytes, this.payloadStart, this.payloadEnd, target, at);
+    if (!detached) copyBytes(this.payloadBytes, this.payloadStart, this.payloadEnd, target, at);
     encoding.bytes = target;
     encoding.start = start;
-    encoding.end = start + size;
+    encoding.end = start + length;
+    encoding.payloadBytes = detached ? this.payloadBytes : null;
+    encoding.payloadStart = detached ? this.payloadStart : 0;
+    encoding.payloadEnd = detached ? this.payloadEnd : 0;
     encoding.stamp = this.#stamp;
     encoding.exclusive = this.last || encoding === this.#single;
     return encoding;

@@ -5,6 +5,12 @@ export interface EncodedPublish {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+  /** What follows at `end`: a large payload, where it stands; null: nothing. */
+  readonly payloadBytes: Uint8Array | null;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+  /** Of the whole packet. */
+  readonly size: number;
   /** Offset of the two Packet Identifier bytes; with QoS 0, of where they would stand. */
   readonly packetIdentifierOffset: number;
   /** Nobody else gets it: its Packet Identifier and DUP may be put in where it stands. */

@@ -5,6 +5,7 @@ import {
   type ProtocolVersion,
   type PublishPacket,
 } from "@dunlin/protocol";
+import { copyBytes } from "../arena.ts";
 import type { EncodedPublish, PacketSink } from "../ports/packet-sink.ts";
 
 /** A subscriber inside the embedding program: nothing lies between it and the broker, so QoS 0 loses nothing. */
@@ -25,7 +26,12 @@ export class LocalSubscriber implements PacketSink {
 
   sendEncoded(publish: EncodedPublish): void {
     const reader = this.#reader;
-    reader.feed(publish.bytes, publish.start, publish.end);
+    // The program may keep the payload for as long as it likes.
+    const { bytes, start, end, payloadBytes, payloadStart, payloadEnd, size } = publish;
+    const copy = Buffer.allocUnsafe(size);
+    copyBytes(bytes, start, end, copy, 0);
+    if (payloadBytes !== null) copyBytes(payloadBytes, payloadStart, payloadEnd, copy, end - start);
+    reader.feed(copy, 0, size);
     while (reader.next()) {
       const packet = decodePacket(reader.bytes, reader.start, reader.bodyStart, reader.end, 5, "server");
       if (packet.type === "PUBLISH") this.#tell(packet);

@@ -22,14 +22,33 @@ export interface Admission {
   readonly authenticationData?: Uint8Array | undefined;
 }
 
-/** Opens the session, and sends CONNACK once it is stored. */
-export async function admit(engine: Engine, client: Client, admission: Admission): Promise<void> {
+/** Opens the session, and sends CONNACK once it is stored; at once where it need not be. */
+export function admit(engine: Engine, client: Client, admission: Admission): void | Promise<void> {
+  const { clientId, userName } = admission;
+  const { connect, origin, listenerName, protocolVersion } = client;
+  const identity: ClientIdentity = { clientId, userName, protocolVersion, origin, listenerName };
+  if (connect.will === undefined) return enter(engine, client, admission, identity);
+  return enterWithWill(engine, client, admission, identity);
+}
+
+async function enterWithWill(
+  engine: Engine,
+  client: Client,
+  admission: Admission,
+  identity: ClientIdentity,
+): Promise<void> {
+  if (!(await willIsAllowed(engine, client, identity)) || client.closed) return;
+  await enter(engine, client, admission, identity);
+}
+
+function enter(
+  engine: Engine,
+  client: Client,
+  admission: Admission,
+  identity: ClientIdentity,
+): void | Promise<void> {
   const { connect } = client;
   const { clientId, userName } = admission;
-  const { origin, listenerName, protocolVersion } = client;
-  const identity: ClientIdentity = { clientId, userName, protocolVersion, origin, listenerName };
-  if (connect.will !== undefined && !(await willIsAllowed(engine, client, identity))) return;
-  if (client.closed) return;
   const opened = openSession(engine, connect, clientId);
   if (opened === "full") {
     return client.refuse(ReasonCode.QuotaExceeded, "the limit of sessions is reached");
@@ -47,12 +66,21 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   session.window.rewind();
   client.attach(session, identity, keepAliveSeconds);
   if (session.stored) engine.commits.putSession(session);
+  const accept = (): void => acceptClient(engine, client, admission, present, keepAliveSeconds);
   // Also where CONNACK says that no earlier session is present.
-  if (session.stored || engine.commits.isDeletionPending(clientId)) {
-    await engine.commits.stored();
-    // Another connection may have taken the session over meanwhile.
-    if (client.closed) return;
-  }
+  if (!session.stored && !engine.commits.isDeletionPending(clientId)) return accept();
+  return engine.commits.stored().then(accept);
+}
+
+function acceptClient(
+  engine: Engine,
+  client: Client,
+  admission: Admission,
+  present: boolean,
+  keepAliveSeconds: number,
+): void {
+  // Another connection may have taken the session over meanwhile.
+  if (client.closed) return;
   const properties =
     client.protocolVersion === 5 ? connackProperties(engine, client, admission, keepAliveSeconds) : {};
   // In MQTT 3.1 the byte of Session Present is reserved.
@@ -60,8 +88,8 @@ export async function admit(engine: Engine, client: Client, admission: Admission
   client.send({ type: "CONNACK", sessionPresent, reasonCode: ReasonCode.Success, properties });
   if (client.closed) return;
   client.accepted();
-  engine.events.emit("clientConnected", { client: identity, sessionPresent: present });
-  pump(engine, session);
+  engine.events.emit("clientConnected", { client: client.identity, sessionPresent: present });
+  pump(engine, client.session);
 }
 
 /** A will is a publish that happens later: whoever may not publish it may not connect with it. */

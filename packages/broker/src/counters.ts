@@ -44,6 +44,8 @@ export class Counters {
   /** Groups stored, and failed attempts to. */
   commits = 0;
   commitFailures = 0;
+  /** How long groups took until they were stored, failed attempts and pauses included: what acknowledgements wait for. */
+  commitMs = 0;
   readonly limits: LimitCounters;
 
   constructor() {

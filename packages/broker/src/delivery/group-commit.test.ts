@@ -133,6 +133,7 @@ describe("GroupCommit", () => {
     clock.advance(1000);
     await settled();
     expect([log, one.storedBefore, commits.failing]).toEqual([["stored"], 1, false]);
+    expect(counters.commitMs).toBe(4000);
     await commits.stored();
     expect(await inbox(one)).toEqual(["0:a", "1:b"]);
   });

@@ -279,10 +279,12 @@ export class GroupCommit {
     this.#state = "storing";
     this.#storingBytes = filled.pendingBytes;
     const group = filled.seal(this.#clock.now());
+    const startedMs = this.#clock.monotonic();
     while (!(await this.#tryToStore(group))) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
       if (this.#isClosed()) return;
     }
+    this.#counters.commitMs += this.#clock.monotonic() - startedMs;
     this.#storingBytes = 0;
     this.#committed = ticket;
     this.#state = "idle";

@@ -128,13 +128,16 @@ export interface RecoverySummary {
  */
 export interface Store {
   readonly durability: Durability;
+  /** Bytes that messages in inboxes hold of this process's memory, where that is where they are kept. */
+  readonly heldBytes?: number | undefined;
   /** Opens and tells all that is stored, sessions in no particular order. */
   open(visitor: RecoveryVisitor): Promise<RecoverySummary>;
   /**
    * Stores a group; resolves when it is as durable as `durability` says. The broker calls it one at a time, and
-   * leaves the group unchanged until it settles, and then uses the memory of its bodies for another one. Within a group, deletion of a session wins over all else that is
-   * said of it, and delivery states count for the messages that the same group adds. Where it rejects, nothing of
-   * the group is stored and the broker tries again with the same group.
+   * leaves the group unchanged until it settles; then it uses the memory of the bodies for another one. Within a
+   * group, deletion of a session wins over all else that is said of it, and delivery states count for the messages
+   * that the same group adds. Where it rejects, nothing of the group is stored and the broker tries again with the
+   * same group.
    */
   commit(group: CommitGroup): Promise<void>;
   /**

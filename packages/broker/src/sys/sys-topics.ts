@@ -71,6 +71,8 @@ export class SysTopics implements SystemTopicService {
       "heap/maximum": this.#heapMaximumBytes,
       "memory budget/bytes": memory.usedBytes,
       "store/pending bytes": commits.pendingBytes,
+      "store/commits": counters.commits,
+      "store/commit milliseconds": Math.round(counters.commitMs),
     };
   }
 

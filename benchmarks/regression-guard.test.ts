@@ -61,13 +61,13 @@ describe("memory of the broker's process, in bytes of JavaScript memory for one 
   });
 
   it("idle connection", () => {
-    // Measured 2,400, with what Node keeps per socket.
-    expect(memory.connection).toBeLessThan(3600);
+    // Measured 1,570. With a socket of Node's for each, 2,400.
+    expect(memory.connection).toBeLessThan(2200);
   });
 
   it("session of a client that is away", () => {
-    // Measured 2,600, with one subscription.
-    expect(memory.session).toBeLessThan(3900);
+    // Measured 2,170 to 2,350, with one subscription.
+    expect(memory.session).toBeLessThan(3300);
   });
 
   it("subscription", () => {

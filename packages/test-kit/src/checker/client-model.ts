@@ -1,5 +1,6 @@
-import type { ViolatedRule } from "./history.ts";
+import type { SubscriptionChange, ViolatedRule } from "./history.ts";
 import { SessionModel } from "./session-model.ts";
+import type { SubscriptionSpan } from "./subscription-span.ts";
 
 /** The broker may take itself to have been alive last this long before it crashed. */
 const CLOCK_SLACK_MS = 15_000;
@@ -23,6 +24,10 @@ export class ClientModel {
   /** The latest time of day since. */
   #latestMs = 0;
   #nowMs: number;
+  /** A crash so soon after a jump of the clock looks to the broker as if it had been down for so long. */
+  #jumpedFromMs = 0;
+  #jumpedToMs = Number.NEGATIVE_INFINITY;
+  readonly #everySpan: SubscriptionSpan[] = [];
 
   constructor(clientId: string, nowMs: number) {
     this.clientId = clientId;
@@ -64,6 +69,7 @@ export class ClientModel {
   }
 
   closed(): void {
+    if (this.state === "closed") return;
     this.state = "closed";
     const { session } = this;
     const connecting = this.#connecting;
@@ -74,21 +80,35 @@ export class ClientModel {
       return;
     }
     // Nobody knows whether the CONNECT was heard.
-    if (connecting.cleanStart || connecting.expirySeconds === 0) session.becomeUnsure();
-    else session.expirySeconds = Math.min(session.expirySeconds, connecting.expirySeconds);
+    const { cleanStart, expirySeconds } = connecting;
+    if (cleanStart || expirySeconds === 0 || session.expirySeconds === 0) session.becomeUnsure();
+    if (session.expirySeconds === 0) session.expirySeconds = expirySeconds;
+    else if (expirySeconds > 0) session.expirySeconds = Math.min(session.expirySeconds, expirySeconds);
   }
 
   killed(survives: "all" | "some" | "none"): void {
     this.closed();
     if (survives === "none") this.session = undefined;
-    else if (survives === "some") this.session?.becomeUnsure();
+    if (survives !== "some") return;
+    this.session ??= new SessionModel(this.clientId, 0);
+    this.session.becomeOlder(this.#everySpan);
+  }
+
+  subscribing(change: SubscriptionChange, at: number): void {
+    if (this.session !== undefined) this.#everySpan.push(this.session.subscribing(change, at));
   }
 
   heard(): void {
-    this.#heardMs = this.#latestMs = this.#nowMs;
+    const isJustAfterJump = this.#nowMs < this.#jumpedToMs + CLOCK_SLACK_MS;
+    this.#heardMs = isJustAfterJump ? Math.min(this.#jumpedFromMs, this.#nowMs) : this.#nowMs;
+    this.#latestMs = this.#nowMs;
   }
 
   setNow(nowMs: number): void {
+    if (nowMs > this.#nowMs + CLOCK_SLACK_MS) {
+      this.#jumpedFromMs = this.#nowMs;
+      this.#jumpedToMs = nowMs;
+    }
     this.#nowMs = nowMs;
     this.#latestMs = Math.max(nowMs, this.#latestMs);
     this.#heardMs = Math.min(nowMs, this.#heardMs);

@@ -221,6 +221,18 @@ const sound: [string, HistoryEvent[]][] = [
       receive("b", { packetIdentifier: 1 }),
     ],
   ],
+  [
+    "UNSUBSCRIBE and SUBSCRIBE on their way together",
+    [
+      ...subscriber,
+      { is: "unsubscribing", client: "s", topicFilter: "t" },
+      { is: "subscribing", client: "s", topicFilter: "t", qos: 1 },
+      publish("a"),
+      { is: "unsubscribed", client: "s", topicFilter: "t" },
+      { is: "subscribed", client: "s", topicFilter: "t", qos: 1 },
+      ...[publish("b"), ...acknowledge("a", "b"), receive("b"), settled],
+    ],
+  ],
   ["one member", [...shared, publish("a"), ...acknowledge("a"), receive("a", { client: "r" }), settled]],
   [
     "a member that has gone, and its messages with it",
@@ -235,7 +247,7 @@ const sound: [string, HistoryEvent[]][] = [
     "a session that ended by its age",
     [
       ...[...connect("s", false, 60), { is: "clock", nowMs: 1000 } as const, closed],
-      { is: "clock", nowMs: 70_000 },
+      ...Array.from({ length: 7 }, (_, index) => ({ is: "clock", nowMs: (index + 1) * 10_000 }) as const),
       ...connect("s", false, 60),
     ],
   ],
@@ -253,6 +265,14 @@ const sound: [string, HistoryEvent[]][] = [
       ...[publish("a", kept), ...acknowledge("a"), publish("b", kept), ...acknowledge("b"), ...connect("s")],
       { is: "killed", survives: "some" },
       ...[retained(["t", "a"]), ...connect("s", false)],
+    ],
+  ],
+  [
+    "a subscription of an earlier state",
+    [
+      ...[...subscriber, ...unsubscribe("s")],
+      { is: "killed", survives: "some" },
+      ...[...connect("s", true), publish("a"), receive("a")],
     ],
   ],
   ["one of two that nobody has acknowledged", [publish("a", kept), publish("b", kept), retained(["t", "a"])]],

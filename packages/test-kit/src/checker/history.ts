@@ -85,7 +85,10 @@ export type HistoryEvent =
   /** All retained messages that there are: id by Topic Name. */
   | { readonly is: "retained"; readonly messages: ReadonlyMap<string, string> }
   | Killed
-  /** The time of day of the broker. Without it, no time passes as far as sessions expire. */
+  /**
+   * The time of day of the broker, told every few seconds: more than that between two is a jump. Without it, no time
+   * passes as far as sessions expire.
+   */
   | { readonly is: "clock"; readonly nowMs: number }
   /** All who are connected have received everything that waited for them. */
   | { readonly is: "settled" };

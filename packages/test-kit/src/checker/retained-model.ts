@@ -8,21 +8,29 @@ class RetainedTopic {
   mayBeEmpty = true;
   /** Where the store may have gone back to any earlier state: what was published before may be there. */
   unsureSince: number | undefined;
-  readonly known = new Set<string>();
+  readonly known = new Map<string, MessageRecord>();
 
   publish(message: MessageRecord): void {
     this.candidates.push(message);
-    if (!message.published.clears) this.known.add(message.published.id);
+    if (!message.published.clears) this.known.set(message.published.id, message);
   }
 
   acknowledge(message: MessageRecord, at: number): void {
     const isOlder = (each: MessageRecord): boolean =>
       each !== message && each.acknowledgedAt !== undefined && each.acknowledgedAt < message.publishedAt;
-    for (const each of this.candidates) if (isOlder(each)) each.replacedAt = at;
+    // A will that is owed may come later.
+    if (message.published.will !== true) {
+      for (const each of this.candidates) if (isOlder(each)) each.replacedAt = at;
+    }
     this.candidates = this.candidates.filter((each) => !isOlder(each));
     this.mayBeEmpty = false;
     if (this.unsureSince !== undefined && message.publishedAt > this.unsureSince)
       this.unsureSince = undefined;
+  }
+
+  becomeOlder(at: number): void {
+    this.unsureSince = at;
+    for (const message of this.known.values()) message.replacedAt = undefined;
   }
 
   /** Says what is wrong with `id`, undefined: with there being none. */
@@ -66,7 +74,7 @@ export class RetainedModel {
   crash(survives: "some" | "none", at: number): void {
     for (const topic of this.#topics.values()) {
       topic.mayBeEmpty = true;
-      if (survives === "some") topic.unsureSince = at;
+      if (survives === "some") topic.becomeOlder(at);
       // What has not been acknowledged may yet be sent again.
       else topic.candidates = topic.candidates.filter(({ acknowledgedAt }) => acknowledgedAt === undefined);
     }

@@ -48,37 +48,59 @@ export class SessionModel {
     this.#deliveries.clear();
   }
 
+  /** The store has gone back to any earlier state: what was in force at any time may be so again. */
+  becomeOlder(spans: readonly SubscriptionSpan[]): void {
+    this.becomeUnsure();
+    this.spans = [...spans];
+    for (const span of spans) {
+      span.isSure = false;
+      span.endedAt = undefined;
+    }
+  }
+
   connected(expirySeconds: number): void {
     this.existence = "sure";
     this.expirySeconds = expirySeconds;
     this.#connectionPlace = -1;
+    for (const span of this.spans) if (span.state === "asked") span.state = "unanswered";
   }
 
-  subscribing(change: SubscriptionChange, at: number): void {
+  subscribing(change: SubscriptionChange, at: number): SubscriptionSpan {
     const span = new SubscriptionSpan(change, at);
     for (const each of this.#namesakes(change.topicFilter)) {
       // Which of the two is in force, nobody knows until SUBACK.
-      if (each.qos === 0 || span.qos === 0 || each.noLocal !== span.noLocal) each.isSure = false;
+      if (!each.isAsGoodAs(span)) {
+        each.isSure = false;
+        each.doubtedAt = at;
+      }
     }
     this.spans.push(span);
+    return span;
   }
 
+  /** SUBACK: of the first SUBSCRIBE that has not been answered. */
   subscribed(topicFilter: string, at: number): void {
     const spans = this.#namesakes(topicFilter);
-    const last = spans.pop();
-    if (last !== undefined) last.isSure = true;
-    for (const each of spans) this.#end(each, at);
+    const index = spans.findIndex(({ state }) => state === "asked");
+    const span = spans[index];
+    if (span === undefined) return;
+    span.state = "granted";
+    span.isSure =
+      span.endingAt === undefined && spans.slice(index + 1).every((later) => span.isAsGoodAs(later));
+    for (const before of spans.slice(0, index)) this.#end(before, at);
   }
 
   unsubscribing(topicFilter: string, at: number): void {
-    for (const each of this.#namesakes(topicFilter)) {
-      each.isSure = false;
-      each.endingAt = at;
+    for (const span of this.#namesakes(topicFilter)) {
+      span.isSure = false;
+      span.endingAt ??= at;
+      span.doubtedAt = at;
     }
   }
 
+  /** Those that were subscribed to anew meanwhile stay. */
   unsubscribed(topicFilter: string, at: number): void {
-    for (const each of this.#namesakes(topicFilter)) this.#end(each, at);
+    for (const span of this.#namesakes(topicFilter)) if (span.endingAt !== undefined) this.#end(span, at);
   }
 
   /** Whether a subscription of its own, not a shared one, makes it get the message for certain. */
@@ -96,16 +118,17 @@ export class SessionModel {
   /** Whether it may have had no subscription for a while since the message was published. */
   mayHaveMissed({ published, publishedAt }: MessageRecord): boolean {
     return this.spans.some(
-      (span) => (span.endingAt ?? -1) > publishedAt && !span.isShared && span.matches(published.topicName),
+      (span) => span.doubtedAt > publishedAt && !span.isShared && span.matches(published.topicName),
     );
   }
 
-  /** Those that may have brought the message here. */
-  spansFor({ published, publishedAt }: MessageRecord): SubscriptionSpan[] {
+  /** Those that may have brought the message here; a retained one knows nothing of who sent it. */
+  spansFor({ published, publishedAt }: MessageRecord, isRetained: boolean): SubscriptionSpan[] {
+    const isOwn = published.client === this.client && published.will !== true && !isRetained;
     return this.spans.filter(
       (span) =>
-        span.mayHaveApplied(publishedAt) &&
-        (!span.noLocal || published.client !== this.client || published.will === true) &&
+        (isRetained || span.mayHaveApplied(publishedAt)) &&
+        !(span.noLocal && isOwn) &&
         span.matches(published.topicName),
     );
   }

@@ -10,10 +10,14 @@ export class SubscriptionSpan {
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
   readonly askedAt: number;
+  /** unanswered: nobody will ever know. */
+  state: "asked" | "granted" | "unanswered" = "asked";
   /** Whether it is in force for certain. */
   isSure = false;
   /** UNSUBSCRIBE was sent. */
   endingAt: number | undefined;
+  /** The last time that it stopped being sure. */
+  doubtedAt = -1;
   endedAt: number | undefined;
   readonly #topicFilter: string;
 
@@ -30,6 +34,11 @@ export class SubscriptionSpan {
 
   matches(topicName: string): boolean {
     return matchTopic(this.#topicFilter, topicName);
+  }
+
+  /** Whether it makes no difference to what is owed which of the two is in force. */
+  isAsGoodAs({ qos, noLocal }: SubscriptionSpan): boolean {
+    return this.qos > 0 && qos > 0 && this.noLocal === noLocal;
   }
 
   mayHaveApplied(publishedAt: number): boolean {

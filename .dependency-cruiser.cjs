@@ -62,7 +62,7 @@ module.exports = {
     forbid(
       "test-kit-for-tests-only",
       "The test kit is not published.",
-      { pathNot: ["^packages/test-kit/", "^(conformance|crash|benchmarks|examples)/", TEST] },
+      { pathNot: ["^packages/test-kit/", "^(conformance|crash|simulator|benchmarks|examples)/", TEST] },
       { path: "^packages/test-kit/" },
     ),
     forbid(
@@ -88,7 +88,7 @@ module.exports = {
       "A file that nothing imports and that imports nothing is dead.",
       {
         orphan: true,
-        pathNot: [TEST, "^(conformance|crash|benchmarks|examples)/", "/src/index[.]ts$", "/bin/", "[.]d[.]ts$"],
+        pathNot: [TEST, "^(conformance|crash|simulator|benchmarks|examples)/", "/src/index[.]ts$", "/bin/", "[.]d[.]ts$"],
       },
       {},
     ),

@@ -11,6 +11,7 @@ export default defineConfig({
       "packages/*/test/**/*.test.ts",
       "conformance/**/*.test.ts",
       "crash/**/*.test.ts",
+      "simulator/**/*.test.ts",
       "benchmarks/**/*.test.ts",
       "examples/**/*.test.ts",
     ],

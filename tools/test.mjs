@@ -79,7 +79,7 @@ if (readPackage(".").scripts["conformance:check"]) {
 }
 
 function layerArguments() {
-  const folders = ["packages", "conformance", "crash", "benchmarks", "examples"];
+  const folders = ["packages", "conformance", "crash", "simulator", "benchmarks", "examples"];
   return [
     "--config",
     ".dependency-cruiser.cjs",

@@ -76,6 +76,17 @@ export class FakeClock implements Clock {
     for (const callback of callbacks) callback();
   }
 
+  /** Milliseconds until a timer falls due; undefined where there is none. */
+  get untilNextMs(): number | undefined {
+    const next = this.#next(Number.POSITIVE_INFINITY);
+    return next && Math.max(0, next.dueMs - this.#monotonicMs);
+  }
+
+  /** Whether anything waits for the end of the turn. */
+  get turnIsDue(): boolean {
+    return this.#turn.length > 0;
+  }
+
   get pendingTimers(): number {
     return this.#timers.size;
   }

@@ -11,14 +11,17 @@ export interface DiskFaultOutcome {
   readonly status: string;
 }
 
+export interface PowerLossCounts {
+  readonly counts: ReadonlyMap<Loss, number>;
+  readonly systemCalls: number;
+  /** Why none was tried. */
+  readonly skipped: string | undefined;
+}
+
 export interface CrashReport {
   readonly disk: KillsResult;
   readonly os: KillsResult;
-  readonly powerLosses: {
-    readonly counts: ReadonlyMap<Loss, number>;
-    readonly systemCalls: number;
-    readonly skipped: string | undefined;
-  };
+  readonly powerLosses: { readonly disk: PowerLossCounts; readonly os: PowerLossCounts };
   readonly bitFlips: Readonly<Record<FlipOutcome, number>>;
   readonly diskFaults: readonly DiskFaultOutcome[];
   readonly violations: readonly string[];
@@ -36,7 +39,7 @@ What an acknowledgement of Dunlin survives, how that is tried, and what the last
 | | \`disk\` (default) | \`os\` | \`memory\` |
 |---|---|---|---|
 | The process ends, by \`kill -9\` or a defect | everything acknowledged is there | everything acknowledged is there | nothing is there |
-| Power loss, crash of the system | everything acknowledged is there | nothing is promised; the store is checked and rebuilt | nothing is there |
+| Power loss, crash of the system | everything acknowledged is there | nothing is promised but that the broker starts, on some earlier state | nothing is there |
 | The disk is full, fails or is read-only | no acknowledgement is sent for what is not stored | the same | is not noticed |
 
 Acknowledged means, in sessions that outlive their connection:
@@ -62,7 +65,7 @@ One commit, and one fsync, serves everything that has come while the one before 
 
 const killText = `## Killed: kill -9
 
-\`dunlin start\` as it is built, used over sockets by twelve clients (MQTT 3.1.1 and 5.0, QoS 1 and 2, retained messages set
+\`dunlin start\` as it is built, used over sockets by a dozen clients (MQTT 3.1.1 and 5.0, QoS 1 and 2, retained messages set
 and cleared, wills, sessions that begin, end and are taken over), is killed, started again and used on. For the
 points by name its store and its streams are wrapped by a module loader; "any time" is the plain process, killed from
 outside; "system call" is a kill by strace as that call begins, also within LMDB's transactions. "rebuild" is the
@@ -78,7 +81,7 @@ With strace, every system call by which the process changes its files is recorde
 leaves for a client. At any moment of that record the disk may hold: what was synced, and of what was written since,
 each sector of 512 bytes or not, in any combination, whatever the order of the writes; created, renamed and removed
 names up to any of those since the folder was synced; the size of a file with or without its content. A broker is started
-on it, and has to satisfy the checker for what had left for each client until then. Not covered: disks that lie about a
+on it, and has to satisfy the checker for what had left for each client until then (with \`os\`: for any earlier state of it). Not covered: disks that lie about a
 sync, sectors that are torn within, and damage to what was synced long before.
 `;
 
@@ -120,13 +123,15 @@ export function durabilityDocument(report: CrashReport, before: string): string 
 
 function lastRun({ disk, os, powerLosses, bitFlips, violations }: CrashReport): string {
   const flips = Object.values(bitFlips).reduce((sum, count) => sum + count, 0);
-  const losts = [...powerLosses.counts.values()].reduce((sum, count) => sum + count, 0);
+  const total = ({ counts }: PowerLossCounts): number =>
+    [...counts.values()].reduce((sum, count) => sum + count, 0);
   const rows = [
     ["kills, durability disk", disk.outcomes.length],
     ["kills, durability os", os.outcomes.length],
     ["messages acknowledged meanwhile", disk.acknowledged + os.acknowledged],
     ["messages received meanwhile", disk.received + os.received],
-    ["power losses, durability disk", losts],
+    ["power losses, durability disk", total(powerLosses.disk)],
+    ["power losses, durability os", total(powerLosses.os)],
     ["bits turned", flips],
     ["violations", violations.length],
   ].map(([what, count]) => `| ${what} | ${count?.toLocaleString("en")} |`);
@@ -160,11 +165,14 @@ function killTable({ disk, os }: CrashReport): string {
   ].join("\n");
 }
 
-function powerTable({ powerLosses: { counts, systemCalls, skipped } }: CrashReport): string {
-  if (skipped !== undefined) return `Not tried: ${skipped}.`;
-  const rows = losses.map((loss) => `| ${loss} | ${counts.get(loss) ?? 0} |`);
-  const head = `Of ${systemCalls.toLocaleString("en")} recorded system calls:`;
-  return [head, "", "| Of what was not synced | power losses |", "|---|---|", ...rows].join("\n");
+function powerTable({ powerLosses: { disk, os } }: CrashReport): string {
+  if (disk.skipped !== undefined) return `Not tried: ${disk.skipped}.`;
+  const rows = losses.map(
+    (loss) => `| ${loss} | ${disk.counts.get(loss) ?? 0} | ${os.counts.get(loss) ?? 0} |`,
+  );
+  const calls = (disk.systemCalls + os.systemCalls).toLocaleString("en");
+  const head = `${calls} system calls were recorded. Power losses:`;
+  return [head, "", "| Of what was not synced | `disk` | `os` |", "|---|---|---|", ...rows].join("\n");
 }
 
 function flipTable({ bitFlips }: CrashReport): string {

@@ -7,7 +7,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type BitFlipResult, flipBits } from "./bit-flips/bit-flips.ts";
 import { whyNotTraced } from "./broker-process.ts";
-import { type CrashReport, type DiskFaultOutcome, durabilityDocument } from "./durability-document.ts";
+import {
+  type CrashReport,
+  type DiskFaultOutcome,
+  durabilityDocument,
+  type PowerLossCounts,
+} from "./durability-document.ts";
 import { type KillsResult, killBrokers } from "./kills.ts";
 import { runPowerLosses } from "./power-loss/power-loss.ts";
 import type { Loss } from "./power-loss/recorded-disk.ts";
@@ -51,22 +56,24 @@ async function inFolder<Result>(run: (folder: string) => Promise<Result>): Promi
   }
 }
 
-async function losePower(losses: number): Promise<CrashReport["powerLosses"]> {
+async function losePower(durability: "disk" | "os", losses: number): Promise<PowerLossCounts> {
   const skipped = whyNotTraced();
+  const survives = durability === "disk" ? "all" : "some";
   const counts = new Map<Loss, number>();
   let [systemCalls, done] = [0, 0];
   const onLoss = (loss: Loss): void => {
     counts.set(loss, (counts.get(loss) ?? 0) + 1);
-    progress(`power loss: ${++done} of ${losses}`);
+    progress(`power loss, ${durability}: ${++done} of ${losses}`);
   };
   while (skipped === undefined && done < losses && violations.length === 0) {
     const some = Math.min(lossesPerRecording, losses - done);
-    const options = { seed: seed + done, losses: some, messages: 150 + 10 * (done % 30), onLoss };
+    const load = { seed: seed + done, losses: some, messages: 150 + 10 * (done % 30) };
+    const options = { ...load, durability, survives, onLoss } as const;
     const result = await inFolder((folder) => runPowerLosses({ ...options, folder }));
     systemCalls += result.systemCalls;
     violations.push(...result.violations);
   }
-  say(`power loss: ${skipped ?? `${done} losses`}`);
+  say(`power loss, durability ${durability}: ${skipped ?? `${done} losses`}`);
   return { counts, systemCalls, skipped };
 }
 
@@ -101,7 +108,10 @@ function failDisks(): readonly DiskFaultOutcome[] {
 const report: CrashReport = {
   disk: await kill("disk", Math.ceil(Number(values.kills) * 0.8)),
   os: await kill("os", Math.floor(Number(values.kills) * 0.2)),
-  powerLosses: await losePower(Number(values["power-losses"])),
+  powerLosses: {
+    disk: await losePower("disk", Math.ceil(Number(values["power-losses"]) * 0.8)),
+    os: await losePower("os", Math.floor(Number(values["power-losses"]) * 0.2)),
+  },
   bitFlips: await flip(Number(values.flips)),
   diskFaults: failDisks(),
   violations,

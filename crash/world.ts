@@ -223,6 +223,7 @@ export class World implements DeviceListener {
     for (const device of this.devices) {
       for (const identifier of unreleased.get(device.clientId) ?? []) device.unreleased.add(identifier);
     }
+    if (history.some((event) => event.is === "killed" && event.survives === "some")) return;
     for (const device of this.#subscribers) {
       const { clientId } = device;
       const isSubscribed = history.some((event) => event.is === "subscribed" && event.client === clientId);

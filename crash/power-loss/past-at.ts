@@ -2,8 +2,12 @@ import type { StreamPosition } from "../device.ts";
 import type { HistoryEvent } from "../history.ts";
 import { owedWill, type World, type WorldPast } from "../world.ts";
 
-/** What the clients of a world had done and been told at a moment that `wasSent` knows. */
-export function pastAt(world: World, wasSent: (at: StreamPosition) => boolean): WorldPast {
+/** What the clients of a world had done and been told at a moment that `wasSent` knows; the store has kept what `survives`. */
+export function pastAt(
+  world: World,
+  wasSent: (at: StreamPosition) => boolean,
+  survives: "all" | "some" = "all",
+): WorldPast {
   const history: HistoryEvent[] = [];
   const overFor = new Set<string>();
   for (const event of world.history) {
@@ -14,7 +18,7 @@ export function pastAt(world: World, wasSent: (at: StreamPosition) => boolean): 
   }
   const id = owedWill(history, "keeper");
   if (id !== undefined) history.push({ is: "acknowledged", client: "keeper", id });
-  history.push({ is: "killed" });
+  history.push({ is: "killed", survives });
   const unreleased = new Map(
     world.devices.map(({ clientId, identifierChanges }) => {
       const identifiers = new Set<number>();

@@ -18,6 +18,8 @@ export interface PowerLossOptions {
   /** Acknowledged messages that are recorded. */
   readonly messages: number;
   readonly plant?: string | undefined;
+  /** What is promised to be there afterwards: "some", any earlier state. Default "all". */
+  readonly survives?: "all" | "some" | undefined;
   readonly durability?: Durability | undefined;
   /** How long what was promised may take to come. */
   readonly patienceMs?: number | undefined;
@@ -50,7 +52,7 @@ export async function runPowerLosses(options: PowerLossOptions): Promise<PowerLo
     const data = join(folder, "after");
     mkdirSync(data);
     disk.cutPower(data, loss, dice);
-    const past = pastAt(world, ({ port, bytes }) => bytes <= (disk.sent.get(port) ?? 0));
+    const past = pastAt(world, ({ port, bytes }) => bytes <= (disk.sent.get(port) ?? 0), options.survives);
     const after = new World(seed, past, options.patienceMs);
     const { problems } = await recover(after, { data, durability: options.durability });
     rmSync(data, { recursive: true });

@@ -259,4 +259,17 @@ describe("a system topic service", () => {
     await client.subscribe("#");
     expect(messagesOf(client.take())).toEqual([]);
   });
+
+  test("of the broker itself tells how often and how long it has stored", async () => {
+    const virtual = await VirtualBroker.start({ sysIntervalSeconds: 10 });
+    await virtual.connect("kept", { cleanStart: false, properties: { sessionExpiryIntervalSeconds: 60 } });
+    await virtual.advance(10_000);
+    const { commits } = virtual.broker.counters;
+    expect(commits).toBeGreaterThan(0);
+    const client = await virtual.connect("c");
+    await client.subscribe("$SYS/broker/store/+");
+    const told = messagesOf(client.take());
+    expect(told).toContain(`$SYS/broker/store/commits=${commits}`);
+    expect(told).toContain("$SYS/broker/store/commit milliseconds=0");
+  });
 });

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { CommandError } from "../command-line/command-error.ts";
 import { ExitCode } from "../command-line/exit-code.ts";
 import { invocation } from "../command-line/invocation.ts";
@@ -117,6 +118,9 @@ function overlays(values: StartValues): readonly Overlay[] {
 }
 
 async function serve(config: Config, isQuiet: boolean): Promise<never> {
+  // V8's space for young objects has grown to 4 MiB by now. Left alone, it grows up to 16 with the first thousands
+  // of connections, which makes nothing faster; frozen at 1 MiB it costs stored messages 13 %.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const [{ BrokerError }, { createServer }, { StopSignals, runUntilStopped }, { version }] =
     await Promise.all([
       import("@dunlin/broker"),

@@ -53,6 +53,11 @@ export class FrameReader {
     return this.partialPacketSize === 0 ? 0 : this.partialPacketSize - this.partialLength;
   }
 
+  /** The input as long as it is not used up; else empty. */
+  get unread(): Uint8Array {
+    return this.inputOffset < this.inputEnd ? this.input : EMPTY;
+  }
+
   /**
    * Copies the incomplete packet to `target` and lets go of it: the caller puts its next input right behind, and
    * feeds both as one, so that the packet is shown in place between its neighbours.

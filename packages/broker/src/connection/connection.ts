@@ -122,7 +122,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     }
     const stranger = this.#state === "new" ? strangerError(this.#reader, bytes, start, end) : undefined;
     if (stranger !== undefined) return this.#onError(stranger, this.#reader);
-    this.#connections.share.begin();
+    this.#connections.beginRead();
     feedCopy(this.#reader, arena, bytes, start, end);
     this.#readPackets();
     this.#countTurn(end - start);
@@ -170,6 +170,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   #suspendUntil(pending: Promise<void>): void {
     this.#suspended = true;
+    this.engine.arena.hold(this.#reader.unread);
     this.#stream.pause();
     pending.then(
       () => this.#resume(),

@@ -20,12 +20,18 @@ export class Connections implements TurnEnd {
   #dirty: PacketWriter[] = [];
   #flushing: PacketWriter[] = [];
   #turn = 0;
-  readonly pool: ChunkPool = new ChunkPool();
+  #turnEndDue = false;
+  readonly pool: ChunkPool;
   readonly share: TurnShare;
-  readonly #flush = (): void => this.#flushDirty();
+  readonly #endTurn = (): void => {
+    this.#turnEndDue = false;
+    this.#turn++;
+    this.#flushDirty();
+  };
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.pool = new ChunkPool(engine.arena);
     this.share = new TurnShare(engine.options.clock);
   }
 
@@ -33,7 +39,7 @@ export class Connections implements TurnEnd {
     return this.#open.size;
   }
 
-  /** Counts the turns of the event loop in which something was written. */
+  /** Counts the turns of the event loop in which something was read or written. */
   get turn(): number {
     return this.#turn;
   }
@@ -117,16 +123,34 @@ export class Connections implements TurnEnd {
 
   /** Has `connection.flush` called once all input of this turn has been read. */
   flushLater(connection: PacketWriter): void {
-    if (this.#dirty.push(connection) === 1) this.#engine.options.clock.afterTurn(this.#flush);
+    this.#dirty.push(connection);
+    this.#endTurnLater();
+  }
+
+  /** A connection is about to read. */
+  beginRead(): void {
+    this.share.begin();
+    if (this.#engine.arena.full && this.#flushing.length === 0) this.#flushDirty();
+    this.#endTurnLater();
+  }
+
+  #endTurnLater(): void {
+    if (this.#turnEndDue) return;
+    this.#turnEndDue = true;
+    this.#engine.options.clock.afterTurn(this.#endTurn);
   }
 
   #flushDirty(): void {
     const connections = this.#dirty;
-    this.#turn++;
     this.#dirty = this.#flushing;
     this.#flushing = connections;
     for (let index = 0; index < connections.length; index++) connections[index]!.flush();
     connections.length = 0;
+    const { arena } = this.#engine;
+    // What has been read or encoded is of no use any more, but for what is held.
+    if (this.#dirty.length === 0) arena.endTurn();
+    // Room was made, and what had waited for it is gathered already.
+    else arena.holdAll();
   }
 
   #limitsOf(listener: Listener): BrokerLimits {

@@ -42,6 +42,8 @@ export function dispatch(
     if (type === PacketType.PUBREL) return handlePubrel(engine, client, view);
     return handlePubcomp(engine, client, view);
   }
+  // A rare packet may keep some of its bytes, as AUTH does.
+  engine.arena.hold(bytes);
   const packet = decodePacket(bytes, start, bodyStart, end, version, "client");
   return dispatchRare(engine, client, packet);
 }

@@ -1,6 +1,7 @@
 import { createMemoryListener } from "@dunlin/test-kit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Arena } from "../arena.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import { ChunkPool, OutputQueue } from "./output-queue.ts";
 
@@ -87,7 +88,7 @@ test("what comes out is what went in, through streams that block now and then", 
   const before = Buffer.from(arena);
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
-      const pool = new ChunkPool();
+      const pool = new ChunkPool(new Arena());
       const subjects = [new Subject(pool), new Subject(pool)];
       let at = 0;
       for (const each of steps) {
@@ -116,7 +117,7 @@ test("what comes out is what went in, through streams that block now and then", 
 test("a burst that lies in one piece is written as it is, without a copy", () => {
   const stream = new BlockingStream();
   stream.state = "slow";
-  const queue = new OutputQueue(stream, new ChunkPool());
+  const queue = new OutputQueue(stream, new ChunkPool(new Arena()));
   const arena = Buffer.from("abcdef");
   queue.append(arena, 0, 2);
   queue.append(arena, 2, 6);
@@ -128,11 +129,34 @@ test("a burst that lies in one piece is written as it is, without a copy", () =>
 
 test("discard gives up what has not been written", () => {
   const stream = new BlockingStream();
-  const queue = new OutputQueue(stream, new ChunkPool());
+  const queue = new OutputQueue(stream, new ChunkPool(new Arena()));
   queue.reserve(3);
   queue.append(Buffer.from("x"), 0, 1);
   queue.discard();
   expect(queue.pendingBytes).toBe(0);
   queue.finish();
   expect(stream.written).toEqual([]);
+});
+
+test("the arena does not use again what the stream still holds", () => {
+  const arena = new Arena();
+  const stream = new BlockingStream();
+  stream.state = "slow";
+  const queue = new OutputQueue(stream, new ChunkPool(arena));
+  const length = 100_000;
+  const fill = (content: number): number => {
+    const offset = arena.reserve(length);
+    arena.bytes.fill(content, offset, offset + length);
+    return offset;
+  };
+  const offset = fill(1);
+  queue.append(arena.bytes, offset, offset + length);
+  queue.flush();
+  arena.endTurn();
+  for (let turn = 0; turn < 10; turn++) {
+    fill(2);
+    arena.endTurn();
+  }
+  stream.leave();
+  expect(stream.written[0]?.every((byte) => byte === 1)).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { copyBytes } from "../arena.ts";
+import { type Arena, copyBytes } from "../arena.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 
 /** A chunk grows in these steps: most connections get a packet or two a turn, some a flood. */
@@ -11,7 +11,13 @@ const POOLED_BYTES = 8 * 1024 * 1024;
 
 /** Chunks that connections borrow from the first packet of a turn until they are written; shared by all. */
 export class ChunkPool {
+  /** Where most ranges lie. */
+  readonly arena: Arena;
   readonly #free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
+
+  constructor(arena: Arena) {
+    this.arena = arena;
+  }
 
   /** One that holds `length` bytes, or the largest. */
   take(length: number): Uint8Array {
@@ -54,7 +60,7 @@ export class OutputQueue {
     return this.#blocked ? here + this.#stream.writableLength : here;
   }
 
-  /** `bytes[start, end)` must stay unchanged until written. */
+  /** `bytes[start, end)` must stay unchanged until written; those of the arena until `flush`. */
   append(bytes: Uint8Array, start: number, end: number): void {
     if (this.#range === bytes && this.#rangeEnd === start) {
       this.#rangeEnd = end;
@@ -146,8 +152,12 @@ export class OutputQueue {
   }
 
   #writeRange(): void {
+    const range = this.#range!;
     this.writtenBytes += this.#rangeEnd - this.#rangeStart;
-    if (!this.#stream.write(this.#range!, this.#rangeStart, this.#rangeEnd)) this.#blocked = true;
+    if (!this.#stream.write(range, this.#rangeStart, this.#rangeEnd)) {
+      this.#blocked = true;
+      this.#pool.arena.hold(range);
+    }
     this.#clearRange();
   }
 

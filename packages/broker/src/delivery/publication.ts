@@ -87,7 +87,7 @@ export class Publication implements MessageParts {
     this.#now = now;
   }
 
-  /** From a received PUBLISH, whose bytes stay unchanged. */
+  /** From a received PUBLISH, whose bytes stay unchanged until the turn ends. */
   setReceived(view: PublishView, version: ProtocolVersion, topic: Topic<Session>, publisher: Session): void {
     this.#begin(topic, view.qos, view.retain, publisher);
     this.payloadBytes = this.propertyBytes = view.bytes;
@@ -134,6 +134,12 @@ export class Publication implements MessageParts {
     if (size > 0) writeMessageProperties(this.propertyBytes, 0, properties);
   }
 
+  /** Its bytes are needed beyond this turn of the event loop. */
+  hold(): void {
+    this.#arena.hold(this.payloadBytes);
+    this.#arena.hold(this.propertyBytes);
+  }
+
   get expired(): boolean {
     return this.expiresAtMs !== NEVER && this.expiresAtMs <= this.#now();
   }
@@ -143,7 +149,7 @@ export class Publication implements MessageParts {
     return this.expiresAtMs === NEVER ? {} : { messageExpiryIntervalSeconds: this.#secondsLeft() };
   }
 
-  /** The PUBLISH for a subscriber; valid until the next message is set, its bytes for as long as anyone holds them. */
+  /** The PUBLISH for a subscriber; valid until the next message is set, its bytes until the turn ends. */
   encoded(
     version: ProtocolVersion,
     qos: QoS,

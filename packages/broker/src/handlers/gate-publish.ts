@@ -15,6 +15,7 @@ export function gatePublish(
   const allowed = authorizePublish(engine, client, publication);
   if (typeof allowed === "boolean")
     return afterAuthorization(engine, client, publication, packetIdentifier, allowed);
+  publication.hold();
   return allowed.then((answer) => afterAuthorization(engine, client, publication, packetIdentifier, answer));
 }
 
@@ -107,7 +108,9 @@ function serve(engine: Engine, client: Client, message: InterceptedMessage): boo
   return false;
 }
 
+/** Its payload goes to the embedding program, which may keep it. */
 function messageOf(publication: Publication): InterceptedMessage {
+  publication.hold();
   const { propertyBytes, propertiesStart, propertiesEnd, payloadBytes, payloadStart, payloadEnd } =
     publication;
   return {

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { type AuthenticationRequest, type ByteStream, createBroker } from "@dunlin/broker";
 import { createMemoryListener, MemoryClient, settled, VirtualBroker } from "@dunlin/test-kit";
 import { expect, test, vi } from "vitest";
+import { Arena } from "../../src/arena.ts";
 import { ChunkPool, OutputQueue } from "../../src/connection/output-queue.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -17,7 +18,7 @@ test("what waits for a client that does not read holds on to little more than it
     write: (bytes: Uint8Array, start: number, end: number) => waiting.push(bytes.subarray(start, end)) < 0,
     writableLength: 1,
   } as unknown as ByteStream;
-  const queue = new OutputQueue(stream, new ChunkPool());
+  const queue = new OutputQueue(stream, new ChunkPool(new Arena()));
   for (let index = 0; index < 100; index++) {
     // Of each slab one message is for this client.
     queue.append(Buffer.allocUnsafeSlow(SLAB_BYTES), 1000, 1000 + 9000);

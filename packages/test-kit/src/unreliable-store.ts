@@ -15,6 +15,10 @@ export class UnreliableStore implements Store {
     this.durability = inner.durability;
   }
 
+  get heldBytes(): number | undefined {
+    return this.inner.heldBytes;
+  }
+
   /** From now on commits are rejected. */
   fail(): void {
     this.#mode = "fails";

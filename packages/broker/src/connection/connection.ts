@@ -218,8 +218,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
 
   /** Bytes of the memory budget that the end of this connection sets free. */
   get heldBytes(): number {
-    const session = this.#session;
-    return session?.sink === this ? this.#heldBytes + session.heldBytes : this.#heldBytes;
+    const held = this.#heldBytes + this.output.sharedBytes;
+    return this.#session?.sink === this ? held + this.#session.heldBytes : held;
   }
 
   /** Memory is short, and it holds much of it. */
@@ -385,7 +385,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     let held = 0;
     if (!this.closed) {
       held = this.#reader.bufferedBytes + (this.#inboundAliases?.heldBytes ?? 0);
-      const output = this.output.pendingBytes;
+      const output = this.output.pendingBytes - this.output.sharedBytes;
       if (output > COUNTED_OUTPUT_BYTES) held += output;
       for (const chunk of this.#backlog ?? []) held += chunk.length;
     }

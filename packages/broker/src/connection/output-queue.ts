@@ -1,4 +1,5 @@
 import { type Arena, copyBytes } from "../arena.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 
 /** A chunk grows in these steps: most connections get a packet or two a turn, some a flood. */
@@ -6,8 +7,12 @@ const CHUNK_BYTES = [512, 8 * 1024, 64 * 1024] as const;
 const LARGEST_CHUNK_BYTES = CHUNK_BYTES[2];
 /** From this size on, bytes are written from where they are instead of being copied. */
 const REFERENCE_BYTES = 8 * 1024;
+/** From this size on, what several connections send from one place is counted in the memory budget once. */
+const SHARED_BYTES = 1024 * 1024;
 /** Bytes of chunks that are kept for the next turn, of each size. */
 const POOLED_BYTES = 8 * 1024 * 1024;
+
+const NONE: Uint8Array[] = [];
 
 /** Chunks that connections borrow from the first packet of a turn until they are written; shared by all. */
 export class ChunkPool {
@@ -38,6 +43,10 @@ export class ChunkPool {
 export class OutputQueue {
   readonly #stream: ByteStream;
   readonly #pool: ChunkPool;
+  readonly #memory: MemoryBudget | null;
+  /** Memory that the stream holds on to, and that is counted where all who hold it are. */
+  #shared: Uint8Array[] = NONE;
+  #sharedBytes = 0;
   #chunk: Uint8Array | null = null;
   #length = 0;
   /** Behind what is in the chunk; not yet copied. */
@@ -49,15 +58,22 @@ export class OutputQueue {
   /** The stream still holds bytes: it takes more only in whole chunks until it has drained. */
   #blocked = false;
 
-  constructor(stream: ByteStream, pool: ChunkPool) {
+  /** `memory`: where the stream holds on to what it is given, and does not make bytes of its own of it. */
+  constructor(stream: ByteStream, pool: ChunkPool, memory: MemoryBudget | null = null) {
     this.#stream = stream;
     this.#pool = pool;
+    this.#memory = memory;
   }
 
   /** Bytes that have not left. */
   get pendingBytes(): number {
     const here = this.#length + this.#rangeEnd - this.#rangeStart;
     return this.#blocked ? here + this.#stream.writableLength : here;
+  }
+
+  /** Of these, bytes that others may hold as well: counted already. */
+  get sharedBytes(): number {
+    return Math.min(this.#sharedBytes, this.pendingBytes);
   }
 
   /** `bytes[start, end)` must stay unchanged until written; those of the arena until `flush`. */
@@ -102,17 +118,20 @@ export class OutputQueue {
 
   onDrained(): void {
     this.#blocked = false;
+    this.#letGo();
     this.flush();
   }
 
   /** The last flush: hands everything to the stream, busy or not. */
   finish(): void {
+    this.#letGo();
     if (this.#range !== null) this.#takeRange();
     this.#writeChunk();
   }
 
   /** Gives back what is held; nothing is sent any more. */
   discard(): void {
+    this.#letGo();
     if (this.#chunk !== null) this.#pool.give(this.#chunk);
     this.#chunk = this.#range = null;
     this.#length = this.#rangeStart = this.#rangeEnd = 0;
@@ -157,8 +176,22 @@ export class OutputQueue {
     if (!this.#stream.write(range, this.#rangeStart, this.#rangeEnd)) {
       this.#blocked = true;
       this.#pool.arena.hold(range);
+      this.#share(range, this.#rangeEnd - this.#rangeStart);
     }
     this.#clearRange();
+  }
+
+  #share(range: Uint8Array, length: number): void {
+    if (this.#memory === null || length < SHARED_BYTES) return;
+    this.#memory.hold(range);
+    this.#shared = [...this.#shared, range];
+    this.#sharedBytes += length;
+  }
+
+  #letGo(): void {
+    for (const memory of this.#shared) this.#memory?.letGo(memory);
+    this.#shared = NONE;
+    this.#sharedBytes = 0;
   }
 
   #writeChunk(): void {

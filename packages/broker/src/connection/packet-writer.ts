@@ -47,7 +47,9 @@ export abstract class PacketWriter extends Timed implements PacketSink, CommitWa
     this.engine = engine;
     this.limits = limits;
     this.#turnEnd = turnEnd;
-    this.output = new OutputQueue(stream, turnEnd.pool);
+    const { transport } = stream.origin;
+    const encrypts = transport === "tls" || transport === "wss";
+    this.output = new OutputQueue(stream, turnEnd.pool, encrypts ? null : engine.memory);
   }
 
   abstract readonly closed: boolean;

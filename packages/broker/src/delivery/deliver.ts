@@ -195,9 +195,10 @@ function append(
   retain: boolean,
   identifiers: readonly number[] | undefined,
 ): Delivery {
-  const { counters, options } = engine;
+  const { counters, memory, options } = engine;
   if (session.queuedMessages >= options.limits.maximumQueuedMessages) counters.limits.maximumQueuedMessages++;
   else if (session.queuedBytes >= options.limits.maximumQueuedBytes) counters.limits.maximumQueuedBytes++;
+  else if (memory.storeIsFull(session.connected)) counters.limits.memoryBudgetBytes++;
   else {
     engine.commits.append(publication, session, deliveryFlags(qos, retain), identifiers);
     return Delivery.STORING;

@@ -51,7 +51,7 @@ export class Engine {
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.events = new EventEmitter((error) => options.logger.error({ error }, "an event handler threw"));
-    this.memory = new MemoryBudget(options.limits.memoryBudgetBytes);
+    this.memory = new MemoryBudget(options.limits.memoryBudgetBytes, options.store);
     this.wheel = new TimerWheel(options.clock.monotonic());
     this.topics = new TopicTable(options.limits, this.counters.limits);
     this.router = new Router(this.topics);

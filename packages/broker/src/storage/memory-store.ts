@@ -9,7 +9,7 @@ import type {
   SubscriptionRecord,
   WillRecord,
 } from "../ports/store.ts";
-import { MemoryInbox } from "./memory-inbox.ts";
+import { type HeldBody, type InboxMemory, MemoryInbox } from "./memory-inbox.ts";
 
 interface MemorySession {
   record: SessionRecord;
@@ -22,8 +22,9 @@ interface MemorySession {
  * A store that lives as long as the object: what it holds survives `close` and `open` of the same instance, so
  * that a broker can be restarted on it in tests, and nothing else.
  */
-class MemoryStore implements Store {
+class MemoryStore implements Store, InboxMemory {
   readonly durability = "memory";
+  heldBytes = 0;
   readonly #sessions = new Map<number, MemorySession>();
   readonly #retained = new Map<string, Uint8Array>();
   #nextSessionNumber = 1;
@@ -96,9 +97,10 @@ class MemoryStore implements Store {
       this.#nextSessionNumber = Math.max(this.#nextSessionNumber, sessionNumber + 1);
       const session = this.#sessions.get(sessionNumber);
       if (record === null) {
+        session?.inbox.clear();
         this.#sessions.delete(sessionNumber);
       } else if (session === undefined) {
-        const inbox = new MemoryInbox();
+        const inbox = new MemoryInbox(this);
         this.#sessions.set(sessionNumber, { record, subscriptions: new Map(), inbox, will: undefined });
       } else {
         session.record = record;
@@ -118,11 +120,10 @@ class MemoryStore implements Store {
 
   #applyInboxes(group: CommitGroup): void {
     // Each body is copied alone, once for all inboxes: one message that waits for long must not keep a whole group alive.
-    const copies: Uint8Array[] = [];
-    const bodyAt = (index: number): Uint8Array => {
-      const copy =
-        copies[index] ??
-        new Uint8Array(group.bodies.subarray(group.bodyEnds[index - 1] ?? 0, group.bodyEnds[index]));
+    const copies: HeldBody[] = [];
+    const bodyAt = (index: number): HeldBody => {
+      const body = group.bodies.subarray(group.bodyEnds[index - 1] ?? 0, group.bodyEnds[index]);
+      const copy = copies[index] ?? { bytes: new Uint8Array(body), inboxes: 0 };
       copies[index] = copy;
       return copy;
     };

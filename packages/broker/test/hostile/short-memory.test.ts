@@ -39,6 +39,73 @@ test("clients that do not read make room by their end", async () => {
   expect(new Set(reasons)).toEqual(new Set([0x97, 0x8b]));
 });
 
+test("one payload for many clients is counted once: those who read get it whole", async () => {
+  const { virtual, reasons } = await start();
+  const readers: MemoryClient[] = [];
+  for (let index = 0; index < 20; index++) {
+    const client = await virtual.connect(`reader${index}`);
+    await client.subscribe("t", index % 3 === 0 ? 0 : 1, { subscriptionIdentifier: index + 1 });
+    client.stream.hold();
+    readers.push(client);
+  }
+  for (const topicName of ["t", "t"]) {
+    await virtual.broker.publish({ topicName, payload: Buffer.alloc(2 * MEBIBYTE), qos: 1 });
+    await virtual.advance(500);
+    for (const reader of readers) reader.stream.release();
+    await virtual.advance(500);
+    for (const reader of readers) reader.stream.hold();
+  }
+  expect(reasons).toEqual([]);
+  for (const reader of readers) expect(reader.takeOnly("PUBLISH")).toHaveLength(2);
+  expect(virtual.broker.counters.limits.memoryBudgetBytes).toBe(0);
+  await virtual.stop();
+});
+
+test("clients that do not read a payload each make room by their end", async () => {
+  const { virtual, reasons } = await start();
+  const slow: MemoryClient[] = [];
+  for (let index = 0; index < 20; index++) {
+    const client = await virtual.connect(`slow${index}`);
+    await client.subscribe(`t/${index}`);
+    client.stream.hold();
+    slow.push(client);
+  }
+  for (let index = 0; index < 20; index++) {
+    await virtual.broker.publish({ topicName: `t/${index}`, payload: Buffer.alloc(MEBIBYTE) });
+  }
+  await expectRoom(virtual, slow);
+  expect(reasons.length).toBeGreaterThan(10);
+});
+
+test("what waits for sessions in memory leaves room for clients that are there", async () => {
+  const { virtual } = await start();
+  const persistent = { cleanStart: false, properties: { sessionExpiryIntervalSeconds: 60 } };
+  for (let index = 0; index < 20; index++) {
+    const client = await virtual.connect(`away${index}`, persistent);
+    await client.subscribe(["all", `t/${index}`], 1);
+    await client.disconnect();
+  }
+  // In memory once, however many sessions wait for it.
+  await virtual.broker.publish({ topicName: "all", payload: Buffer.alloc(MEBIBYTE), qos: 1 });
+  expect(virtual.broker.counters.messagesDropped).toBe(0);
+  expect(virtual.store.heldBytes).toBeLessThan(2 * MEBIBYTE);
+  for (let index = 0; index < 20; index++) {
+    await virtual.broker.publish({ topicName: `t/${index}`, payload: Buffer.alloc(MEBIBYTE), qos: 1 });
+  }
+  expect(virtual.store.heldBytes).toBeLessThan(6 * MEBIBYTE);
+  expect(virtual.broker.counters.messagesDropped).toBeGreaterThan(10);
+  expect(virtual.broker.counters.limits.memoryBudgetBytes).toBe(virtual.broker.counters.messagesDropped);
+  const good = await virtual.connect("good", persistent);
+  await good.subscribe("good", 1);
+  await virtual.advance(1000);
+  const answers = await good.publish("good", "still here", { qos: 1 });
+  expect(answers.map(({ type }) => type).sort()).toEqual(["PUBACK", "PUBLISH"]);
+  await good.disconnect();
+  await virtual.advance(61_000);
+  expect(virtual.store.heldBytes).toBe(0);
+  await virtual.stop();
+});
+
 test("clients that do not acknowledge make room by their end", async () => {
   const { virtual } = await start();
   const late: MemoryClient[] = [];

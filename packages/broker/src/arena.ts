@@ -1,6 +1,6 @@
 /** Slabs that are kept to be filled again. */
 const FREE_SLABS = 32;
-/** So much stays in the processor's cache. */
+/** A turn in which every connection reads its fill would take many times what is kept. */
 const FULL_SLABS = 4;
 /** Slabs filled beyond these are left to the garbage collector. */
 const MAXIMUM_SLABS = 64;

@@ -1,3 +1,4 @@
+import { silentLogger } from "@dunlin/broker";
 import { type MemoryClient, messagesOf, settled, VirtualBroker } from "@dunlin/test-kit";
 import { beforeEach, describe, expect, test } from "vitest";
 
@@ -270,6 +271,27 @@ describe("while the broker is down", () => {
     virtual.store.work();
     await virtual.advance(2000);
     expect((await virtual.connect("ended")).state).toBe("open");
+  });
+
+  test("a store that fails is told once, and not for each inbox that cannot be read", async () => {
+    const log: string[] = [];
+    const noted = { ...silentLogger, error: (_: object, message: string) => log.push(message) };
+    virtual = await VirtualBroker.start({ logger: noted });
+    await (await virtual.connect("away", PERSISTENT)).subscribe("#", 1);
+    await virtual.restart();
+    await virtual.broker.publish({ topicName: "t", payload: "kept", qos: 1 });
+    const { store } = virtual;
+    const readInbox = store.readInbox;
+    store.readInbox = () => Promise.reject(new Error("told to fail"));
+    const back = await virtual.connect("away", PERSISTENT);
+    store.fail();
+    void virtual.broker.publish({ topicName: "t", payload: "held", qos: 1 });
+    await virtual.advance(10_000);
+    expect(log).toEqual(["cannot read the inbox of a session", expect.stringContaining("cannot store")]);
+    store.readInbox = readInbox;
+    store.work();
+    await virtual.advance(2000);
+    expect(messagesOf(back.take())).toEqual(["t=kept", "t=held"]);
   });
 
   test("a store that fails holds acknowledgements back, and nothing is lost", async () => {

@@ -155,10 +155,11 @@ function readPage(engine: Engine, session: Session): void {
       pumpStored(engine, session);
     },
     (error: unknown) => {
-      engine.options.logger.error(
-        { error, clientId: session.clientId },
-        "cannot read the inbox of a session",
-      );
+      // That the store does not work has been said, once and not for each session.
+      if (!engine.commits.failing) {
+        const { clientId } = session;
+        engine.options.logger.error({ error, clientId }, "cannot read the inbox of a session");
+      }
       engine.options.clock.after(1000, () => {
         session.reading = false;
         pumpStored(engine, session);

@@ -99,7 +99,8 @@ const faultText = `## Failing disks
 While storing fails, PUBACK, PUBREC, SUBACK and CONNACK that promise something wait; publishers of QoS 1 and 2 feel it as
 back-pressure, at the latest when their Receive Maximum is used up. QoS 0, and sessions that end with their connection,
 go on. It is tried again every second and clears by itself. One line in the log tells that it began, one that it is over;
-\`$SYS/broker/store/state\` says \`working\` or \`failing\`, \`counters.commitFailures\` counts. EIO, EROFS and ENOSPC are
+\`$SYS/broker/store/state\` says \`working\` or \`failing\`, \`counters.commitFailures\` counts; how long storing takes is
+\`counters.commitMs\` and \`$SYS/broker/store/commit milliseconds\`. EIO, EROFS and ENOSPC are
 injected into the running process by strace; the full disk is a real one (tmpfs, needs root).
 `;
 

@@ -49,7 +49,8 @@ export class HandleByteStream implements ByteStream {
   }
 
   get writableLength(): number {
-    return this.#handle.writeQueueSize;
+    // A handle that is gone no longer knows.
+    return this.#state === "closed" ? 0 : this.#handle.writeQueueSize;
   }
 
   pause(): void {

@@ -62,8 +62,10 @@ export class HandleIo {
   write(handle: StreamHandle, bytes: Uint8Array, onWritten: HandleRequest["oncomplete"]): number {
     const request = this.#unused;
     const error = handle.writeBuffer(request, bytes);
-    if (error !== 0 || !this.wasDelayed) return error;
+    if (error === 0 && !this.wasDelayed) return 0;
+    // Node has it now, or had it.
     this.#unused = new this.#wrap.WriteWrap();
+    if (error !== 0) return error;
     request.handle = handle;
     request.bytes = bytes;
     request.oncomplete = onWritten!;
@@ -105,8 +107,7 @@ function isUsable(handle: Partial<StreamHandle> | undefined): handle is StreamHa
 
 function streamWrap(): StreamWrap | undefined {
   try {
-    const { binding } = process as { binding?: (name: string) => unknown };
-    const wrap = binding?.("stream_wrap") as StreamWrap | undefined;
+    const wrap = bindingOf("stream_wrap") as StreamWrap | undefined;
     const isComplete =
       typeof wrap?.WriteWrap === "function" &&
       typeof wrap.ShutdownWrap === "function" &&
@@ -116,6 +117,21 @@ function streamWrap(): StreamWrap | undefined {
   } catch {
     // Node's permission model denies it.
     return undefined;
+  }
+}
+
+/**
+ * With --pending-deprecation Node warns of this call, and with --throw-deprecation the warning would end the process;
+ * who runs it can do nothing about either.
+ */
+function bindingOf(name: string): unknown {
+  const node = process as { binding?: (name: string) => unknown; noDeprecation?: boolean };
+  const { noDeprecation = false } = node;
+  node.noDeprecation = true;
+  try {
+    return node.binding?.(name);
+  } finally {
+    node.noDeprecation = noDeprecation;
   }
 }
 

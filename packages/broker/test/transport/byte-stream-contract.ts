@@ -185,6 +185,8 @@ function testClosing(open: () => Promise<Connection>): void {
     expect(await log.closed()).toBeUndefined();
     expect(log.text).toBe("");
     expect(writeText(stream, "much too late")).toBe(true);
+    await someTurns();
+    expect(stream.writableLength).toBe(0);
   });
 
   test("end does not wait for ever for a client that does not read", async () => {
@@ -227,6 +229,21 @@ function testAbruptClosing(open: () => Promise<Connection>): void {
     expect(log.text).toBe("");
     expect(log.drains).toBe(drains);
     client.resume();
+    await client.log.closed();
+  });
+
+  test("a stream that is destroyed while it brings bytes brings no more", async () => {
+    const { client, stream, log } = await open();
+    const onBytes = log.onBytes.bind(log);
+    log.onBytes = (...bytes) => {
+      onBytes(...bytes);
+      writeText(stream, "answer");
+      stream.destroy();
+      expect(writeText(stream, "too late")).toBe(true);
+    };
+    client.write(Buffer.alloc(1_000_000));
+    await log.closed();
+    expect(log.pieces).toHaveLength(1);
     await client.log.closed();
   });
 

@@ -1,5 +1,8 @@
-import type { Socket } from "node:net";
+import { execFile } from "node:child_process";
+import { connect as connectSocket, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type ByteStream, type Listener, tcpListener } from "@dunlin/broker";
 import { skippedWithout } from "@dunlin/test-kit";
 import { afterEach, expect, test } from "vitest";
@@ -69,6 +72,52 @@ test("all connections of a listener read into one buffer", async () => {
   expect(read.map(({ text }) => text)).toEqual(["first", "second"]);
   expect(read[0]?.buffer).toBe(read[1]?.buffer);
   expect(read[0]?.buffer.byteLength).toBe(131_072);
+});
+
+const program = fileURLToPath(new URL("accepting-child.ts", import.meta.url));
+
+async function accept(...flags: string[]): Promise<{ stdout: string; stderr: string }> {
+  const args = [...flags, "--conditions=x-source", "--import", "tsx", program];
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  return promisify(execFile)(process.execPath, args, { env });
+}
+
+test("Node's warnings of what it may take away neither show nor end the process", async () => {
+  const { stdout, stderr } = await accept("--pending-deprecation", "--throw-deprecation");
+  expect({ stdout, stderr }).toEqual({ stdout: "without a socket\n", stderr: "" });
+});
+
+test("where Node does not give what that needs, as under its permission model, sockets serve", async () => {
+  const name = process.allowedNodeEnvironmentFlags.has("--permission")
+    ? "--permission"
+    : "--experimental-permission";
+  const { stdout } = await accept(
+    name,
+    "--allow-fs-read=*",
+    "--allow-fs-write=*",
+    "--allow-worker",
+    "--allow-child-process",
+  );
+  expect(stdout).toBe("with a socket\n");
+});
+
+test("a client that closes only its own side is sent the rest", async () => {
+  const listener = tcpListener({ port: 0 });
+  const streams = await start(listener);
+  const { port } = new URL(listener.url);
+  const client = connectSocket({ port: Number(port), host: "127.0.0.1", allowHalfOpen: true });
+  clients.push(client);
+  const stream = await streams.next();
+  const log = new ReceiverLog();
+  stream.start(log);
+  const large = Buffer.alloc(16 * 1024 * 1024, "x");
+  expect(stream.write(large, 0, large.length)).toBe(false);
+  client.end("bye");
+  await log.received(3);
+  let received = 0;
+  for await (const chunk of client) received += (chunk as Buffer).length;
+  expect(received).toBe(large.length);
+  expect(await log.closed()).toBeUndefined();
 });
 
 test("a client that resets the connection is an error of that stream", async () => {

@@ -1,14 +1,7 @@
 import { BrokerError } from "../errors.ts";
 import type { ByteReceiver, ByteStream, StreamOrigin } from "../ports/byte-stream.ts";
 import type { Listener } from "../ports/listener.ts";
-import {
-  CloseCode,
-  type ControlFrames,
-  frameHeader,
-  Opcode,
-  WebSocketFrames,
-  WebSocketViolation,
-} from "./web-socket-frames.ts";
+import { CloseCode, type ControlFrames, frameHeader, Opcode, WebSocketFrames } from "./web-socket-frames.ts";
 
 /** Up to this size a payload is copied behind its frame header, so that both leave in one write. */
 const COPIED_BYTES = 16 * 1024;
@@ -23,6 +16,8 @@ export class WebSocketByteStream implements ByteStream, ByteReceiver, ControlFra
   /** left: the client has closed while paused; the receiver is still to take what came before. */
   #state: "open" | "paused" | "left" | "ending" = "open";
   #error: Error | undefined;
+  /** Payload of the last ping of a read: only that one is answered, as RFC 6455, 5.5.3 allows. */
+  #ping: Uint8Array | undefined;
 
   /** `bytes`: what follows the answer to the upgrade, not yet started. */
   constructor(bytes: ByteStream) {
@@ -64,7 +59,8 @@ export class WebSocketByteStream implements ByteStream, ByteReceiver, ControlFra
   }
 
   end(): void {
-    this.#close(CloseCode.NormalClosure, "");
+    const { violation } = this.#frames;
+    this.#close(violation?.closeCode ?? CloseCode.NormalClosure, violation?.message ?? "");
   }
 
   destroy(): void {
@@ -73,20 +69,24 @@ export class WebSocketByteStream implements ByteStream, ByteReceiver, ControlFra
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {
-    try {
-      const dataEnd = this.#frames.unpack(bytes, start, end);
-      if (dataEnd > start) this.#receiver?.onBytes(bytes, start, dataEnd);
-    } catch (error) {
-      if (!(error instanceof WebSocketViolation)) throw error;
-      this.#error = new BrokerError("DUNLIN_TRANSPORT", `the WebSocket failed: ${error.message}`);
-      this.#close(error.closeCode, error.message);
+    const dataEnd = this.#frames.unpack(bytes, start, end);
+    if (this.#ping !== undefined) this.#answerPing(this.#ping);
+    if (dataEnd > start) this.#receiver?.onBytes(bytes, start, dataEnd);
+    const { closed, violation } = this.#frames;
+    if (!closed) return;
+    if (violation !== undefined && this.#state !== "ending") {
+      this.#error = new BrokerError("DUNLIN_TRANSPORT", `the WebSocket failed: ${violation.message}`);
     }
-    if (!this.#frames.closed) return;
     if (this.#state === "paused") this.#state = "left";
     else this.end();
   }
 
   onPing(payload: Uint8Array): void {
+    this.#ping = payload;
+  }
+
+  #answerPing(payload: Uint8Array): void {
+    this.#ping = undefined;
     if (this.#state === "ending" || this.#bytes.writableLength > MAXIMUM_WAITING_PONG_BYTES) return;
     this.#writeFrame(Opcode.Pong, payload, 0, payload.length);
   }

@@ -1,8 +1,12 @@
+import { isUtf8 } from "node:buffer";
+
 /** Close codes of RFC 6455, 7.4.1. */
 export const CloseCode = {
   NormalClosure: 1000,
   ProtocolError: 1002,
   UnsupportedData: 1003,
+  InvalidPayload: 1007,
+  MessageTooBig: 1009,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
@@ -60,32 +64,39 @@ export class WebSocketFrames {
   /** Whether continuation frames are to follow. */
   #message: "whole" | "begun" = "whole";
   #controlPayload: number[] = [];
-  /** The client has said that it closes: whatever follows is not looked at. */
+  /** The client has said that it closes, or broke the rules: whatever follows is not looked at. */
   closed = false;
+  violation: WebSocketViolation | undefined;
 
   constructor(control: ControlFrames) {
     this.#control = control;
   }
 
   /**
-   * Moves the data in `bytes[start, end)` together, unmasked, from `start` on; returns its end. Throws a
-   * WebSocketViolation.
+   * Moves the data in `bytes[start, end)` together, unmasked, from `start` on; returns its end. What comes before a
+   * violation is data like any other: a client may have left in good order before it erred.
    */
   unpack(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     let dataEnd = start;
-    while (at < end && !this.closed) {
-      if (this.#missing === 0) {
-        this.#header[this.#headerLength++] = bytes[at++]!;
-        if (this.#headerLength === this.#headerSize) this.#onHeader();
-        continue;
+    try {
+      while (at < end && !this.closed) {
+        if (this.#missing === 0) {
+          this.#header[this.#headerLength++] = bytes[at++]!;
+          if (this.#headerLength === this.#headerSize) this.#onHeader();
+          continue;
+        }
+        const payloadEnd = at + Math.min(this.#missing, end - at);
+        this.#missing -= payloadEnd - at;
+        if ((this.#header[0]! & CONTROL_BIT) === 0) dataEnd = this.#unmask(bytes, at, payloadEnd, dataEnd);
+        else this.#takeControl(bytes, at, payloadEnd);
+        at = payloadEnd;
+        if (this.#missing === 0) this.#onFrameEnd();
       }
-      const payloadEnd = at + Math.min(this.#missing, end - at);
-      this.#missing -= payloadEnd - at;
-      if ((this.#header[0]! & CONTROL_BIT) === 0) dataEnd = this.#unmask(bytes, at, payloadEnd, dataEnd);
-      else this.#takeControl(bytes, at, payloadEnd);
-      at = payloadEnd;
-      if (this.#missing === 0) this.#onFrameEnd();
+    } catch (error) {
+      if (!(error instanceof WebSocketViolation)) throw error;
+      this.violation = error;
+      this.closed = true;
     }
     return dataEnd;
   }
@@ -108,6 +119,9 @@ export class WebSocketFrames {
         : length === LENGTH_IN_EIGHT_BYTES
           ? view.getUint32(2) * 2 ** 32 + view.getUint32(6)
           : length;
+    if (this.#missing > Number.MAX_SAFE_INTEGER) {
+      throw new WebSocketViolation(CloseCode.MessageTooBig, "a frame is longer than can be counted");
+    }
     if (this.#missing === 0) this.#onFrameEnd();
   }
 
@@ -164,8 +178,21 @@ export class WebSocketFrames {
     if (opcode < Opcode.Close) return;
     const payload = Uint8Array.from(this.#controlPayload);
     this.#controlPayload = [];
-    if (opcode === Opcode.Close) this.closed = true;
-    else if (opcode === Opcode.Ping) this.#control.onPing(payload);
+    if (opcode === Opcode.Close) {
+      checkClosing(payload);
+      this.closed = true;
+    } else if (opcode === Opcode.Ping) this.#control.onPing(payload);
+  }
+}
+
+/** The payload of a close is nothing, or a code that may be sent and a reason in UTF-8 [RFC 6455, 5.5.1 and 7.4]. */
+function checkClosing(payload: Uint8Array): void {
+  if (payload.length === 0) return;
+  const code = payload.length === 1 ? 0 : payload[0]! * 256 + payload[1]!;
+  const isDefined = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+  if (!isDefined && !(code >= 3000 && code <= 4999)) throw broken("a close has no code that may be sent");
+  if (!isUtf8(payload.subarray(2))) {
+    throw new WebSocketViolation(CloseCode.InvalidPayload, "the reason of a close is not UTF-8");
   }
 }
 

@@ -88,6 +88,8 @@ export class WebSocketUpgrades {
     const all = { ...PLAIN_TEXT, ...headers, "Content-Length": Buffer.byteLength(body) };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
     if (!socket.writable) return void socket.destroy();
+    // What is not read does not tell that the client closes.
+    socket.resume();
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
   }
 

@@ -3,6 +3,9 @@ import { get, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import {
   type ByteStream,
+  defaultLimits,
+  type ListenerHost,
+  type RefusedConnection,
   type TlsListener,
   type WebSocketListenerOptions,
   webSocketListener,
@@ -15,10 +18,10 @@ import { connectTcp, connectWebSocket } from "./test-client.ts";
 let listener: TlsListener;
 let streams: StreamQueue;
 
-async function start(options: WebSocketListenerOptions = {}): Promise<void> {
+async function start(options: WebSocketListenerOptions = {}, host?: ListenerHost): Promise<void> {
   listener = webSocketListener({ port: 0, ...options });
   streams = new StreamQueue();
-  await listener.start(streams.accept);
+  await listener.start(streams.accept, host);
 }
 
 async function open(): Promise<{ client: WebSocket; stream: ByteStream; log: ReceiverLog }> {
@@ -46,13 +49,14 @@ async function answer(response: IncomingMessage): Promise<string> {
   return `${response.statusCode} ${body}`;
 }
 
+const HEAD = "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+
 /** A WebSocket of which we see every byte. */
 async function openRaw(): Promise<{ socket: Socket; stream: ByteStream; log: ReceiverLog }> {
   const socket = await connectTcp(listener.url);
   socket.setNoDelay(true);
   socket.write(
-    "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+    `${HEAD}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`,
   );
   expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n$/);
   const log = new ReceiverLog();
@@ -130,6 +134,18 @@ describe("the upgrade", () => {
     expect(await answer(elsewhere)).toBe("404 There is nothing here; MQTT is at /mqtt.\n");
   });
 
+  test("once refused, leaves no connection behind when the client closes", async () => {
+    let refused: (refusal: RefusedConnection) => void = () => {};
+    const refusal = new Promise<RefusedConnection>((resolve) => {
+      refused = resolve;
+    });
+    await start({}, { limits: { ...defaultLimits, connectTimeoutMs: 60_000 }, onRefused: refused });
+    const socket = await connectTcp(listener.url);
+    socket.write(`${HEAD}Sec-WebSocket-Version: 12\r\n\r\n`);
+    socket.once("data", () => socket.end("what nobody reads"));
+    expect((await refusal).reason).toMatch("HTTP 400");
+  });
+
   test("must come in time", async () => {
     await start({ limits: { connectTimeoutMs: 50 } });
     const { log, client } = await open();
@@ -168,6 +184,22 @@ describe("frames", () => {
     client.ping("are you there?");
     expect(String((await once(client, "pong"))[0])).toBe("are you there?");
     client.terminate();
+  });
+
+  test("of many pings at once the last is answered", async () => {
+    await start();
+    const { socket, log } = await openRaw();
+    const pings = Array.from({ length: 1000 }, (_, index) => frame(Buffer.from(String(index)), PING));
+    let answers = "";
+    socket.on("data", (chunk: Buffer) => {
+      answers += chunk.toString("latin1");
+    });
+    socket.write(Buffer.concat([...pings, frame(Buffer.from("end"), BINARY)]));
+    await log.received(3);
+    while (!answers.endsWith("\x8a\x03999")) await once(socket, "data");
+    // A pong for each read, of which there may be a few.
+    expect(answers.length).toBeLessThan(100);
+    socket.destroy();
   });
 
   test("each write goes out as one binary frame", async () => {
@@ -214,6 +246,8 @@ describe("frames", () => {
   test.each([
     ["a reserved bit", "f100", 1002],
     ["an unknown opcode", "8380", 1002],
+    ["a length that cannot be", "82ff002000000000000000000000", 1009],
+    ["a close with a code that is never sent", "88820000000003ed", 1002],
     ["a control frame in fragments", "0980", 1002],
     ["a control frame that is too long", "89fe", 1002],
     ["a continuation of nothing", "8080", 1002],

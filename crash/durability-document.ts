@@ -1,5 +1,6 @@
 import { release, type } from "node:os";
 import type { FlipOutcome } from "./bit-flips/bit-flips.ts";
+import { plantedDefects } from "./fail-points/planted.mjs";
 import { nameOf } from "./kill-points.ts";
 import type { KillOutcome } from "./kill-run.ts";
 import type { KillsResult } from "./kills.ts";
@@ -53,7 +54,9 @@ Acknowledged means, in sessions that outlive their connection:
 | CONNACK | the session, its will and its expiry; that an earlier session of the client has ended |
 | PUBLISH with QoS 1 or 2 to such a session | the message, and with it the Packet Identifier |
 
-A session that ends with its connection stores nothing. Its will is lost where the broker is killed.
+A session that ends with its connection stores nothing. Its will is lost where the broker is killed. The queue of a session
+has limits ([limits](limits.md)): what does not fit is dropped and counted, though it is acknowledged. What the broker says of
+itself under \`$\` is not stored.
 PUBACK, PUBREC and PUBCOMP *from* a client are stored within 250 ms, PUBREC before it is answered: after a crash a
 message of QoS 1 may come again, one of QoS 2 does not. DISCONNECT has no answer: whether it came before the crash (and
 took the will back, or ended the session) nobody can know. Deadlines (expiry of sessions and messages, delayed wills)
@@ -73,6 +76,9 @@ copying of a data file that was found damaged: the nearest that this store has t
 back, finishes what was under way, receives what waits, and a checker compares the history of every client with the
 promises above: nothing acknowledged is lost, QoS 2 comes once, order per publisher and topic, sessions and their
 subscriptions, retained messages, wills, and nothing that was never sent.
+
+That the checker would notice is a test of its own (\`npm test -- --filter planted-defects\`): the same kills find out a store
+that ${plantedDefects.join(", ")}.
 `;
 
 const powerText = `## Power loss

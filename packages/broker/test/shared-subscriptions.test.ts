@@ -99,6 +99,64 @@ describe("a shared subscription", () => {
     expect(messagesOf((await virtual.connect("a", persistent)).take())).toEqual(["t=1", "t=2"]);
   });
 
+  describe("of a stored session that ends", () => {
+    const persistent = { cleanStart: false, properties: { sessionExpiryIntervalSeconds: 60 } };
+
+    /** It has t=1 and t=2 at QoS 1 and t=3 at QoS 2 from one group, and all of them from another. */
+    async function fill(): Promise<MemoryClient> {
+      const leaving = await member("leaving", 2, persistent);
+      await leaving.subscribe(["$share/other/#", "alone"], 2);
+      leaving.acknowledges = false;
+      await leaving.cut();
+      await publish("12", 1);
+      await publish("3", 2);
+      await virtual.broker.publish({ topicName: "alone", payload: "own", qos: 1 });
+      return leaving;
+    }
+
+    test.each([
+      ["expires", () => virtual.advance(62_000)],
+      ["is started anew", () => virtual.connect("leaving", { cleanStart: true })],
+    ])("passes on what waits in it where it %s", async (_how, end) => {
+      await fill();
+      const [staying, other] = [await member("staying"), await virtual.connect("other")];
+      await other.subscribe("$share/other/#", 2);
+      await end();
+      await settled();
+      expect(messagesOf(staying.take()).sort()).toEqual(["t=1", "t=2", "t=3"]);
+      expect(messagesOf(other.take()).sort()).toEqual(["alone=own", "t=1", "t=2", "t=3"]);
+      await virtual.advance(1000);
+      expect(virtual.store.heldBytes).toBe(0);
+    });
+
+    test("passes on what was sent and not acknowledged at QoS 1, not at QoS 2", async () => {
+      await fill();
+      const back = virtual.open();
+      back.acknowledges = false;
+      await back.connect({ clientId: "leaving", ...persistent });
+      const staying = await member("staying");
+      await back.disconnect(0, { sessionExpiryIntervalSeconds: 0 });
+      await settled();
+      expect(messagesOf(staying.take()).sort()).toEqual(["t=1", "t=2"]);
+    });
+
+    test("passes on after a crash what had not been passed on before", async () => {
+      await (await member("staying", 2, persistent)).disconnect();
+      await (await member("leaving", 2, persistent)).disconnect();
+      await publish("1234", 1);
+      virtual.store.readInbox = () => Promise.reject(new Error("the disk is gone"));
+      const again = await virtual.connect("leaving", { ...persistent, cleanStart: true });
+      expect(virtual.connack?.sessionPresent).toBe(false);
+      await virtual.crash();
+      await settled();
+      expect(again.take()).toEqual([]);
+      const staying = await virtual.connect("staying", persistent);
+      expect(messagesOf(staying.take()).sort()).toEqual(["t=1", "t=2", "t=3", "t=4"]);
+      await virtual.connect("leaving", persistent);
+      expect(virtual.connack?.sessionPresent).toBe(true);
+    });
+  });
+
   test("ends with UNSUBSCRIBE, and sends no retained messages", async () => {
     await virtual.broker.publish({ topicName: "t", payload: "retained", retain: true });
     const client = await member("a");

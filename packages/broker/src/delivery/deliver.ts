@@ -4,7 +4,7 @@ import type { RouteTarget } from "../routing/route.ts";
 import type { SharedGroup } from "../routing/shared-group.ts";
 import type { Session } from "../session/session.ts";
 import { SharedInflight } from "../session/shared-inflight.ts";
-import { deliveryFlags } from "./delivery-flags.ts";
+import { deliveryFlags, withShareMark } from "./delivery-flags.ts";
 import type { Engine } from "./engine.ts";
 import { encodeMessageBody } from "./message-body.ts";
 import type { Publication } from "./publication.ts";
@@ -63,8 +63,10 @@ export function deliverTo(
 ): Delivery {
   const qos = publication.qos < grantedQoS ? publication.qos : grantedQoS;
   if (qos === 0) sendQoS0(engine, publication, session, retain, identifiers);
-  else if (session.stored) return append(engine, publication, session, qos, retain, identifiers);
-  else sendLive(engine, publication, session, qos, retain, identifiers, shareFilter);
+  else if (session.stored) {
+    const flags = withShareMark(deliveryFlags(qos, retain), shareFilter);
+    return append(engine, publication, session, flags, identifiers);
+  } else sendLive(engine, publication, session, qos, retain, identifiers, shareFilter);
   return Delivery.DELIVERED;
 }
 
@@ -191,8 +193,7 @@ function append(
   engine: Engine,
   publication: Publication,
   session: Session,
-  qos: QoS,
-  retain: boolean,
+  flags: number,
   identifiers: readonly number[] | undefined,
 ): Delivery {
   const { counters, memory, options } = engine;
@@ -200,7 +201,7 @@ function append(
   else if (session.queuedBytes >= options.limits.maximumQueuedBytes) counters.limits.maximumQueuedBytes++;
   else if (memory.storeIsFull(session.connected)) counters.limits.memoryBudgetBytes++;
   else {
-    engine.commits.append(publication, session, deliveryFlags(qos, retain), identifiers);
+    engine.commits.append(publication, session, flags, identifiers);
     return Delivery.STORING;
   }
   counters.droppedByQueueLimit++;

@@ -95,7 +95,7 @@ export class GroupCommit {
   #spareBodies: Uint8Array = NO_BODIES;
   #number = 1;
   #committed = 0;
-  /** By Client Identifier: the group that deletes a session of it; those that are not stored yet. */
+  /** By Client Identifier: the group that deletes or parks a session of it; those that are not stored yet. */
   readonly #deletions = new Map<string, number>();
   #state: "idle" | "scheduled" | "storing" | "closed" = "idle";
   #urgent = false;
@@ -185,6 +185,12 @@ export class GroupCommit {
   /** The session's delivery state is to be stored; nobody waits for it unless a ticket is taken. */
   touch(session: Session): void {
     this.#fill().touched.add(session);
+  }
+
+  /** The session has ended, and stays in the store without its client until it is deleted. */
+  parkSession(session: Session): void {
+    this.putSession(session);
+    this.#deletions.set(session.clientId, this.#number);
   }
 
   deleteSession(session: Session): void {

@@ -1,6 +1,7 @@
 import type { RecoveredSession, RecoverySummary } from "../ports/store.ts";
 import { NEVER_EXPIRES, Session } from "../session/session.ts";
 import type { Engine } from "./engine.ts";
+import { passInboxOn } from "./pass-on.ts";
 
 /** Opens the store and brings back what it holds; what fell due while the broker was down happens now. */
 export async function recover(engine: Engine): Promise<void> {
@@ -15,7 +16,10 @@ export async function recover(engine: Engine): Promise<void> {
   const now = options.clock.now();
   const restored = recovered.map((each) => restore(engine, each, summary, now));
   // Wills only now: whoever subscribes to their topics is back.
-  for (const session of restored) engine.ends.onSessionDeadline(session);
+  for (const session of restored) {
+    if (session.ended) void passInboxOn(engine, session);
+    else engine.ends.onSessionDeadline(session);
+  }
   if (recovered.length > 0 || retained.size > 0) {
     options.logger.info(
       { sessions: recovered.length, retainedMessages: retained.size },
@@ -44,6 +48,11 @@ function restore(
     engine.ends,
     { ...recovered, state: { ...state, sentBefore } },
   );
+  if (record.clientId === "") {
+    session.ended = true;
+    session.release();
+    return session;
+  }
   engine.sessions.add(session);
   for (const subscription of recovered.subscriptions) engine.router.subscribe(session, subscription);
   if (wasConnected) {

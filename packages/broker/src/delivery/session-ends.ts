@@ -1,9 +1,10 @@
 import { MemoryBudget } from "../memory-budget.ts";
 import { NEVER_EXPIRES, type Session, type SessionKeeper } from "../session/session.ts";
 import type { SharedMessage } from "../session/shared-inflight.ts";
-import { deliver, deliverToGroup } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
 import type { Engine } from "./engine.ts";
 import { MessageBodyView } from "./message-body.ts";
+import { passInboxOn, passOn, sharesInbox } from "./pass-on.ts";
 
 /** What happens to a session after its connection: its will, its expiry, its end. */
 export class SessionEnds implements SessionKeeper {
@@ -62,7 +63,10 @@ export class SessionEnds implements SessionKeeper {
     sessions.delete(session);
     if (session.will !== undefined) this.#publishWill(session);
     this.#passSharedOn(session);
-    if (session.stored) commits.deleteSession(session);
+    if (session.stored && sharesInbox(session)) {
+      commits.parkSession(session);
+      void passInboxOn(this.#engine, session);
+    } else if (session.stored) commits.deleteSession(session);
     session.release();
     events.emit("sessionEnded", { clientId: session.clientId, expired });
   }
@@ -116,23 +120,6 @@ export class SessionEnds implements SessionKeeper {
     for (const { body, shareFilter } of session.queue.takeAll()) {
       if (shareFilter !== undefined) messages.push({ body, shareFilter });
     }
-    for (const message of messages) this.#deliverToGroup(message);
-  }
-
-  #deliverToGroup({ body, shareFilter }: SharedMessage): void {
-    const { topics, router, counters } = this.#engine;
-    const view = new MessageBodyView().read(body);
-    const publication = this.#engine.newPublication();
-    const topic = topics.internAccepted(body, view.topicStart, view.topicEnd);
-    publication.setBody(view, topic, null);
-    if (publication.expired) {
-      counters.droppedByExpiry++;
-      counters.messagesDropped++;
-      return;
-    }
-    for (const group of router.routeOf(topic).groups) {
-      if (group.members[0]?.subscription.topicFilter === shareFilter)
-        deliverToGroup(this.#engine, publication, group);
-    }
+    for (const { body, shareFilter } of messages) passOn(this.#engine, body, [shareFilter]);
   }
 }

@@ -6,6 +6,7 @@ export type Durability = "disk" | "os" | "memory";
 export interface SessionRecord {
   /** Names the session in all other records; never used again for another one. */
   readonly sessionNumber: number;
+  /** Empty: the session has ended, and only its inbox is of use. */
   readonly clientId: string;
   readonly protocolVersion: ProtocolVersion;
   /** 0xFFFFFFFF: never. */

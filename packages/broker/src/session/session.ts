@@ -141,7 +141,7 @@ export class Session extends Timed {
   get record(): SessionRecord {
     return {
       sessionNumber: this.number,
-      clientId: this.clientId,
+      clientId: this.ended ? "" : this.clientId,
       protocolVersion: this.protocolVersion,
       sessionExpiryIntervalSeconds: this.expiryIntervalSeconds,
       expiresAtMs: this.expiresAtMs,

@@ -57,6 +57,22 @@ describe("flow control", () => {
     expect(got).toEqual(["t=0", "t=1", "t=2", "t=0", "t=1", "t=2"]);
   });
 
+  test("Receive Maximum counts anew on each connection: what an earlier one left unreleased takes none of it", async () => {
+    const publisher = await virtual.connect("p", PERSISTENT);
+    publisher.acknowledges = false;
+    for (let count = 0; count < 3; count++) await publisher.publish("t", "", { qos: 2 });
+    await publisher.cut();
+    const resumed = await virtual.connect("p", PERSISTENT);
+    resumed.acknowledges = false;
+    const messages = [11, 12, 13].map((packetIdentifier) =>
+      resumed.message("t", "", { qos: 2, packetIdentifier }),
+    );
+    const answers = await resumed.exchange(...messages);
+    expect(answers.map(({ type }) => type)).toEqual(["PUBREC", "PUBREC", "PUBREC"]);
+    const [excess] = await resumed.exchange(resumed.message("t", "", { qos: 2, packetIdentifier: 14 }));
+    expect(excess).toMatchObject({ type: "DISCONNECT", reasonCode: 0x93 });
+  });
+
   test("a client may use the broker's Receive Maximum to the full, again and again", async () => {
     const client = await virtual.connect("c");
     expect(virtual.connack?.properties.receiveMaximum).toBe(3);

@@ -106,7 +106,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     return this.#inboundAliases;
   }
   get unacknowledgedPublishes(): number {
-    return this.#session!.inboundQoS2.size + this.unstoredPublishes;
+    return this.#session!.inboundQoS2.sizeSinceResumed + this.unstoredPublishes;
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {

@@ -64,6 +64,7 @@ function enter(
     client.limits.maximumInflight,
   );
   session.window.rewind();
+  session.inboundQoS2.resume();
   client.attach(session, identity, keepAliveSeconds);
   if (session.stored) engine.commits.putSession(session);
   const accept = (): void => acceptClient(engine, client, admission, present, keepAliveSeconds);

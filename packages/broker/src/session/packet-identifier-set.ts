@@ -1,9 +1,22 @@
 /** A set of Packet Identifiers; costs next to nothing until the first one comes. */
 export class PacketIdentifierSet {
   #identifiers: Set<number> | undefined;
+  /** At most so many are from before the last `resume`. */
+  #resumed = 0;
 
   get size(): number {
     return this.#identifiers === undefined ? 0 : this.#identifiers.size;
+  }
+
+  /** Those that a client's Receive Maximum counts: it begins anew with each connection [MQTT 5.0, 4.9]. */
+  get sizeSinceResumed(): number {
+    this.#resumed = Math.min(this.#resumed, this.size);
+    return this.size - this.#resumed;
+  }
+
+  /** Another connection goes on with the session. */
+  resume(): void {
+    this.#resumed = this.size;
   }
 
   has(packetIdentifier: number): boolean {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Durability } from "@dunlin/broker";
 
@@ -128,10 +129,8 @@ export class BrokerProcess {
 }
 
 function signalChildren(pid: number, signal: NodeJS.Signals): void {
-  const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
-  for (const child of stdout.split("\n").map(Number)) {
-    if (child > 0) process.kill(child, signal);
-  }
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  for (const child of children.split(" ").map(Number)) if (child > 0) process.kill(child, signal);
 }
 
 /** Why the tracer cannot be used here; undefined: it can. */

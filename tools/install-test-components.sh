@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that the interoperability tests drive: mosquitto's broker and clients, Eclipse Paho
-# for Python, openssl and curl. Never fails: where it cannot install, it says which tests will be skipped.
+# Installs the Debian packages that tests drive: mosquitto's broker and clients, Eclipse Paho for Python, openssl, curl
+# and strace. Never fails: where it cannot install, it says which tests will be skipped.
 
 missing=""
 lost=""
@@ -22,6 +22,7 @@ look() {
   need python3-paho-mqtt "Eclipse Paho for Python" /usr/bin/python3 -c "import paho.mqtt.client"
   need openssl "TLS" command -v openssl
   need curl "curl's mqtt://" command -v curl
+  need strace "power loss, failing disks, kills within LMDB" command -v strace
 }
 
 look

@@ -41,6 +41,8 @@ const longestLoadMessages = 120;
 const longestShutdownMs = 60;
 const tracedCalls = "pwrite64,writev,pwritev,fdatasync,fsync,ftruncate,rename,unlink,mkdir,rmdir";
 const metaPageSize = 4096;
+const magicOffset = 24;
+const magic = 0xbeefc0de;
 const transactionOffset = 152;
 
 /** One world and one store that live through many deaths of the broker. */
@@ -172,6 +174,9 @@ function damageOlderMeta(data: string): void {
   if (!existsSync(path)) return;
   const bytes = readFileSync(path);
   if (bytes.length < 2 * metaPageSize) return;
+  const isSound = (page: number): boolean => bytes.readUInt32LE(page * metaPageSize + magicOffset) === magic;
+  // Damaged already, by a kill before: the other one is all that there is.
+  if (!isSound(0) || !isSound(1)) return;
   const transactionOf = (page: number): bigint =>
     bytes.readBigUInt64LE(page * metaPageSize + transactionOffset);
   const older = transactionOf(0) < transactionOf(1) ? 0 : 1;

@@ -64,9 +64,13 @@ export class FrameReader {
    */
   moveHeldTo(target: Uint8Array, offset: number): void {
     target.set(this.partial.subarray(0, this.partialLength), offset);
-    this.partial = EMPTY;
-    this.partialLength = 0;
-    this.partialPacketSize = 0;
+    this.dropPartial();
+  }
+
+  /** Lets go of everything: nothing more is read. */
+  discard(): void {
+    this.dropPartial();
+    this.releaseInput();
   }
 
   /**
@@ -162,10 +166,14 @@ export class FrameReader {
     this.start = 0;
     this.bodyStart = this.headerSize;
     this.end = size;
+    this.dropPartial();
+    return true;
+  }
+
+  private dropPartial(): void {
     this.partial = EMPTY;
     this.partialLength = 0;
     this.partialPacketSize = 0;
-    return true;
   }
 
   private append(length: number): void {

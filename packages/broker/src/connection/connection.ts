@@ -364,8 +364,8 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     this.#state = "closing";
     wheel.cancel(this);
     commits.stopWaiting(this);
-    this.#backlog = undefined;
-    this.#inboundAliases = undefined;
+    this.#backlog = this.#inboundAliases = undefined;
+    this.#reader.discard();
     this.#account();
     this.output.finish();
     this.countWritten();

@@ -56,7 +56,7 @@ describe("pub and sub", () => {
     { name: "WebSocket", where: () => ["--url", webSocketUrl] },
     { name: "Unix socket", where: () => ["--unix", socketPath] },
   ];
-  const versions = ["mqttv31", "mqttv311", "mqttv5"];
+  const versions = ["mqttv31", "mqttv311", "mqttv5", "31", "311"];
 
   test.each(transports.flatMap((transport) => versions.map((version) => ({ ...transport, version }))))(
     "$version over $name, QoS 0, 1 and 2",

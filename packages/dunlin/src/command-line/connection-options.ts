@@ -15,8 +15,10 @@ const WILL = "Will message";
 const versions: Readonly<Record<string, ProtocolVersion>> = {
   mqttv31: 3,
   "3.1": 3,
+  "31": 3,
   mqttv311: 4,
   "3.1.1": 4,
+  "311": 4,
   mqttv5: 5,
   "5": 5,
 };
@@ -66,7 +68,7 @@ export const connectionOptions = {
     value: "VERSION",
     choices: Object.keys(versions),
     group: CONNECTION,
-    help: "mqttv5 (or 5), mqttv311 (3.1.1) or mqttv31 (3.1). Default: mqttv5.",
+    help: "mqttv5 (or 5), mqttv311 (311, 3.1.1) or mqttv31 (31, 3.1). Default: mqttv5.",
   },
   keepalive: {
     type: "number",

@@ -19,6 +19,7 @@ const PAYLOAD_FORMAT_INDICATOR = 0x01;
 const MESSAGE_EXPIRY_INTERVAL = 0x02;
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
 const TOPIC_ALIAS = 0x23;
+const USER_PROPERTY = 0x26;
 
 const PUBLISH_PROPERTIES = PROPERTY_SETS.PUBLISH;
 
@@ -96,8 +97,19 @@ function readPropertyBlock(view: PublishView, offset: number, sender: Sender): n
   }
   view.propertiesStart = propertiesStart;
   view.propertiesEnd = propertiesEnd;
-  if (length > 0) readProperties(view, sender);
+  if (length > 0 && !view.knownProperties?.equals(view.bytes, propertiesStart, propertiesEnd)) {
+    readProperties(view, sender);
+    rememberProperties(view, sender);
+  }
   return propertiesEnd;
+}
+
+/** Only a block of which the view holds nothing but where it is, and that is allowed to either sender. */
+function rememberProperties(view: PublishView, sender: Sender): void {
+  const { knownProperties, payloadFormatIndicator, messageExpiryOffset, topicAliasOffset } = view;
+  if (knownProperties === undefined || sender !== "client") return;
+  if (payloadFormatIndicator >= 0 || messageExpiryOffset >= 0 || topicAliasOffset >= 0) return;
+  knownProperties.remember(view.bytes, view.propertiesStart, view.propertiesEnd);
 }
 
 function readProperties(view: PublishView, sender: Sender): void {
@@ -123,6 +135,11 @@ function readProperties(view: PublishView, sender: Sender): void {
         offset - view.start,
         senderClause(property),
       );
+    }
+    if (id === USER_PROPERTY) {
+      // The one that comes often and in numbers.
+      offset = checkString(view, property, checkString(view, property, offset + 1));
+      continue;
     }
     const next = checkProperty(view, property, offset + 1);
     if (id === PAYLOAD_FORMAT_INDICATOR) {
@@ -173,8 +190,11 @@ function checkProperty(view: PublishView, property: PropertyDefinition, offset: 
 
 function checkString(view: PublishView, property: PropertyDefinition, offset: number): number {
   const bytes = view.bytes;
-  const next = within(view, property, lengthPrefixedEnd(view, property, offset));
-  const badByte = validateUtf8(bytes, offset + 2, next);
+  const start = offset + 2;
+  let next = start;
+  if (start <= view.propertiesEnd) next += (bytes[offset]! << 8) | bytes[offset + 1]!;
+  within(view, property, next);
+  const badByte = validateUtf8(bytes, start, next);
   if (badByte >= 0) {
     const clause = bytes[badByte] === 0 ? "MQTT-1.5.4-2" : "MQTT-1.5.4-1";
     throw malformed(`${property.label} is not valid UTF-8`, badByte - view.start, clause);

@@ -4,6 +4,7 @@ export { decodePacket } from "./decode-packet.ts";
 export { decodePublishView, readMessageProperties } from "./decode-publish.ts";
 export { encodedSize, encodePacket } from "./encode-packet.ts";
 export { FrameReader } from "./frame-reader.ts";
+export { KnownBytes } from "./known-bytes.ts";
 export { matchTopic } from "./match-topic.ts";
 export * from "./packet-type.ts";
 export * from "./packets.ts";

@@ -1,3 +1,4 @@
+import type { KnownBytes } from "./known-bytes.ts";
 import type { QoS } from "./packets.ts";
 
 /**
@@ -36,6 +37,14 @@ export class PublishView {
   topicAlias = 0;
   /** Offset of the Topic Alias property's identifier byte (3 bytes in all); -1 where absent. */
   topicAliasOffset = -1;
+
+  /** The last property block accepted: publishers send the same one again and again. */
+  readonly knownProperties: KnownBytes | undefined;
+
+  /** `knownProperties` pays where one view reads many packets. */
+  constructor(knownProperties?: KnownBytes) {
+    this.knownProperties = knownProperties;
+  }
 }
 
 const EMPTY = new Uint8Array(0);

@@ -1,4 +1,4 @@
-import { AcknowledgementView, PublishView } from "@dunlin/protocol";
+import { AcknowledgementView, KnownBytes, PublishView } from "@dunlin/protocol";
 import { Arena } from "../arena.ts";
 import { Counters } from "../counters.ts";
 import { EventEmitter } from "../events.ts";
@@ -37,7 +37,7 @@ export class Engine {
   /** Received bytes, and packets that were encoded. */
   readonly arena: Arena = new Arena();
   /** Reused for every PUBLISH and acknowledgement: they are dealt with before the next one is read. */
-  readonly publishView: PublishView = new PublishView();
+  readonly publishView: PublishView = new PublishView(new KnownBytes());
   readonly acknowledgementView: AcknowledgementView = new AcknowledgementView();
   readonly publication: Publication;
   /** Reused for every message that comes out of a queue or an inbox. */

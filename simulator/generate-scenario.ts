@@ -74,7 +74,7 @@ function nextStep(dice: Dice, clients: readonly ClientPlan[]): Step {
         downMs: dice.pick([0, 50, 2000]),
       };
     case "disconnect":
-      return { does: kind, ...step, withWill: dice.chance(1, 3) };
+      return { does: kind, ...step, withWill: dice.chance(1, 3), endsSession: dice.chance(1, 4) };
     case "unsubscribe":
       return { does: kind, ...step, topicFilter: dice.pick(TOPIC_FILTERS) };
     case "hold":
@@ -135,6 +135,8 @@ function subscribe(dice: Dice, { clientId, version }: ClientPlan, afterMs: numbe
   const topicFilter = dice.pick(TOPIC_FILTERS);
   const noLocal = version === 5 && !topicFilter.startsWith("$share") && dice.chance(1, 6);
   const retainAsPublished = version === 5 && dice.chance(1, 4);
+  const retainHandling = version === 5 ? dice.pick([0, 0, 1, 2] as const) : 0;
+  const subscriptionIdentifier = version === 5 && dice.chance(1, 2) ? 1 + dice.below(3) : 0;
   return {
     does: "subscribe",
     afterMs,
@@ -143,6 +145,8 @@ function subscribe(dice: Dice, { clientId, version }: ClientPlan, afterMs: numbe
     qos: qos(dice),
     noLocal,
     retainAsPublished,
+    retainHandling,
+    subscriptionIdentifier,
   };
 }
 

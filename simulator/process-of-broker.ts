@@ -28,7 +28,8 @@ export interface ProcessOptions {
 }
 
 /** What the broker says while its store is told to fail. */
-const EXPECTED_PROBLEMS = /cannot store|cannot read the inbox|stopped without storing/;
+const EXPECTED_PROBLEMS =
+  /cannot store|cannot read the inbox|cannot pass on the inbox|stopped without storing/;
 
 /** One life of the broker, with the connections to it. */
 export class BrokerProcess {

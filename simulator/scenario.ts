@@ -32,7 +32,13 @@ export type Step = { readonly afterMs: number } & (
       readonly windowBytes: number;
       readonly seed: number;
     }
-  | { readonly does: "disconnect"; readonly client: string; readonly withWill: boolean }
+  | {
+      readonly does: "disconnect";
+      readonly client: string;
+      readonly withWill: boolean;
+      /** The session ends now (MQTT 5.0). */
+      readonly endsSession: boolean;
+    }
   | { readonly does: "cut" | "half-open" | "answer"; readonly client: string }
   | { readonly does: "hold"; readonly client: string; readonly forMs: number }
   | {
@@ -42,6 +48,9 @@ export type Step = { readonly afterMs: number } & (
       readonly qos: QoS;
       readonly noLocal: boolean;
       readonly retainAsPublished: boolean;
+      readonly retainHandling: 0 | 1 | 2;
+      /** 0: none. */
+      readonly subscriptionIdentifier: number;
     }
   | { readonly does: "unsubscribe"; readonly client: string; readonly topicFilter: string }
   | {

@@ -14,6 +14,7 @@ import type { ClientPlan, Step } from "./scenario.ts";
 import { WillWatch } from "./will-watch.ts";
 
 export type ConnectStep = Extract<Step, { does: "connect" }>;
+type DisconnectStep = Extract<Step, { does: "disconnect" }>;
 type SubscribeStep = Extract<Step, { does: "subscribe" }>;
 type PublishStep = Extract<Step, { does: "publish" }>;
 
@@ -133,25 +134,34 @@ export class SimulatedClient implements ByteReceiver {
     this.#owesCleanStart = true;
   }
 
-  disconnect(withWill: boolean): void {
+  disconnect({ withWill, endsSession }: DisconnectStep): void {
     if (this.state !== "connected") return;
     this.state = "leaving";
     this.#isAway = true;
+    const isVersion5 = this.plan.version === 5;
+    if (endsSession && isVersion5) this.#expirySeconds = 0;
     this.#around.tell({ is: "leaving", client: this.plan.clientId, expirySeconds: this.#expirySeconds });
-    const isWithWill = withWill && this.plan.version === 5;
+    const isWithWill = withWill && isVersion5;
     if (!isWithWill) this.will.leaving();
-    this.#send({ type: "DISCONNECT", reasonCode: isWithWill ? 4 : 0, properties: {} });
+    const properties = endsSession && isVersion5 ? { sessionExpiryIntervalSeconds: 0 } : {};
+    this.#send({ type: "DISCONNECT", reasonCode: isWithWill ? 4 : 0, properties });
   }
 
   subscribe(step: SubscribeStep): void {
     if (this.state !== "connected") return;
-    const { topicFilter, qos, noLocal, retainAsPublished } = step;
+    const { topicFilter, qos, noLocal, retainAsPublished, retainHandling, subscriptionIdentifier } = step;
     const packetIdentifier = this.#takeIdentifier();
-    const change = { client: this.plan.clientId, topicFilter, qos, noLocal, retainAsPublished };
+    const flags = { topicFilter, qos, noLocal, retainAsPublished };
+    const change = { client: this.plan.clientId, ...flags, subscriptionIdentifier };
     this.#around.tell({ is: "subscribing", ...change });
     this.#requests.set(packetIdentifier, () => this.#around.tell({ is: "subscribed", ...change }));
-    const subscriptions = [{ topicFilter, qos, noLocal, retainAsPublished, retainHandling: 0 as const }];
-    this.#send({ type: "SUBSCRIBE", packetIdentifier, subscriptions, properties: {} });
+    const properties = subscriptionIdentifier > 0 ? { subscriptionIdentifier } : {};
+    this.#send({
+      type: "SUBSCRIBE",
+      packetIdentifier,
+      subscriptions: [{ ...flags, retainHandling }],
+      properties,
+    });
   }
 
   unsubscribe(topicFilter: string): void {
@@ -294,6 +304,8 @@ export class SimulatedClient implements ByteReceiver {
   }
 
   #onPacket(packet: ControlPacket): void {
+    // It has said goodbye, and listens no more, but to why the broker may not have heard.
+    if (this.state === "leaving" && packet.type !== "DISCONNECT") return;
     switch (packet.type) {
       case "CONNACK":
         return this.#onConnack(packet);
@@ -339,7 +351,8 @@ export class SimulatedClient implements ByteReceiver {
     if (packet.payload.length > 0) {
       const id = idOf(packet) ?? "damaged";
       const client = this.plan.clientId;
-      const fields = { topicName, qos, retain, dup, packetIdentifier, repeated };
+      const { subscriptionIdentifiers = [] } = packet.properties;
+      const fields = { topicName, qos, retain, dup, packetIdentifier, repeated, subscriptionIdentifiers };
       this.#around.tell({ is: "received", client, id, ...fields });
     }
     if (packetIdentifier === undefined) return;

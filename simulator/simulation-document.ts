@@ -26,7 +26,9 @@ A failing seed is made smaller (fewer clients, fewer steps) and told as a story.
 \`--report\` writes this section; \`npm test\` plays 400 seeds in some seconds.
 
 What it cannot show: LMDB is not part of it (that is what the kills above are for), nor are real sockets, TLS or WebSocket.
-A jump of the clock within five seconds before a crash is to the broker the same as having been down: sessions may end by it.`;
+A jump of the clock within five seconds before a crash is to the broker the same as having been down: sessions may end by it.
+A message that had expired, and was passed over, may come after a crash after all, with DUP and behind later ones: the broker
+cannot know then that it was never sent.`;
 
 /** The page with this section anew; the others stay. */
 export function withSimulation(page: string, report: SimulationReport): string {

@@ -80,6 +80,12 @@ export class WillWatch {
     this.#claimDue();
   }
 
+  /** Where a delay is counted by a clock that jumps, nobody knows when it is over. */
+  clockJumps(): void {
+    this.#ended = this.#ended.filter(({ delayMs }) => delayMs === 0);
+    if (this.#current !== undefined && this.#current.delayMs > 0) this.#current = undefined;
+  }
+
   /** The process is gone. What was not stored is lost; what was taken back may not have been stored as such. */
   killed(survives: "all" | "some" | "none"): void {
     const isSafe = (will: WatchedWill): boolean =>

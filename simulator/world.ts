@@ -127,6 +127,7 @@ class World {
         return this.#process?.store.fail(step.forMs);
       case "clock jumps":
         this.clock.setNow(this.clock.now() + step.byMs);
+        for (const { will } of this.#clients.values()) will.clockJumps();
         return this.#tellTime();
       case "wait":
         return;
@@ -134,7 +135,7 @@ class World {
     const client = this.#clients.get(step.client);
     if (client === undefined) return;
     if (step.does === "connect") client.connect(step);
-    else if (step.does === "disconnect") client.disconnect(step.withWill);
+    else if (step.does === "disconnect") client.disconnect(step);
     else if (step.does === "subscribe") client.subscribe(step);
     else if (step.does === "unsubscribe") client.unsubscribe(step.topicFilter);
     else if (step.does === "publish") client.publish(step);

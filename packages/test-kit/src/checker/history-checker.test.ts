@@ -43,6 +43,10 @@ const killed: HistoryEvent = { is: "killed" };
 const settled: HistoryEvent = { is: "settled" };
 const subscriber = [...connect("s"), ...subscribe("s")];
 const shared = ["s", "r"].flatMap((client) => [...connect(client), ...subscribe(client, "$share/g/t")]);
+const identified: HistoryEvent[] = [
+  ...connect("s"),
+  { is: "subscribing", client: "s", topicFilter: "t", qos: 1, subscriptionIdentifier: 7 },
+];
 const noMessages = { is: "retained", messages: new Map() } as const;
 const kept = { retain: true } as const;
 
@@ -139,6 +143,25 @@ const violations: [ViolatedRule, string, HistoryEvent[]][] = [
   ],
   ["QoS not as granted", "more than asked", [...subscriber, publish("a"), receive("a", { qos: 2 })]],
   [
+    "RETAIN not as asked",
+    "as published",
+    [
+      ...connect("s"),
+      { is: "subscribing", client: "s", topicFilter: "t", qos: 1, retainAsPublished: true },
+      ...[publish("a", kept), receive("a")],
+    ],
+  ],
+  [
+    "Subscription Identifiers not as asked",
+    "another one",
+    [...identified, publish("a"), receive("a", { subscriptionIdentifiers: [8] })],
+  ],
+  [
+    "Subscription Identifiers not as asked",
+    "none",
+    [...identified, publish("a"), receive("a", { subscriptionIdentifiers: [] })],
+  ],
+  [
     "message of an earlier time",
     "an old one",
     [publish("a"), ...acknowledge("a"), ...subscriber, receive("a")],
@@ -195,6 +218,10 @@ const sound: [string, HistoryEvent[]][] = [
     "delivered before it is acknowledged",
     [...subscriber, publish("a"), receive("a"), ...acknowledge("a"), settled],
   ],
+  [
+    "what its publisher sends again comes behind what a later subscription brought",
+    [publish("a"), publish("b"), ...subscriber, receive("b"), receive("a"), receive("b")],
+  ],
   ["never acknowledged", [...subscriber, publish("a"), killed, ...connect("s", true), settled]],
   ["who is away waits", [...subscriber, closed, publish("a"), ...acknowledge("a"), settled]],
   ["QoS 0 may be lost", [...subscriber, publish("a", { qos: 0 }), settled]],
@@ -232,6 +259,10 @@ const sound: [string, HistoryEvent[]][] = [
       { is: "subscribed", client: "s", topicFilter: "t", qos: 1 },
       ...[publish("b"), ...acknowledge("a", "b"), receive("b"), settled],
     ],
+  ],
+  [
+    "the Subscription Identifier that was asked for",
+    [...identified, publish("a"), receive("a", { subscriptionIdentifiers: [7] })],
   ],
   ["one member", [...shared, publish("a"), ...acknowledge("a"), receive("a", { client: "r" }), settled]],
   [

@@ -196,6 +196,8 @@ export class HistoryChecker {
       const what = `${client} gets ${id} with the Packet Identifier ${packetIdentifier} of ${holder}`;
       this.#violated("Packet Identifier in use", what);
     }
+    // One that was left out for its age may come after a crash: nobody knows then whether it had been sent.
+    if (this.#messages.get(id)?.published.mayExpire === true) return;
     const { isRepeated, isOutOfOrder } = session.deliver(packetIdentifier, id);
     if (isOutOfOrder)
       this.#violated("redelivery out of order", `${client} gets ${id} again behind later ones`);
@@ -212,6 +214,7 @@ export class HistoryChecker {
       return this.#violated("delivery without subscription", `${client} gets ${id}, not subscribed to`);
     if (!spans.some((span) => Math.min(span.qos, published.qos) === qos))
       this.#violated("QoS not as granted", `${client} gets ${id} with QoS ${qos}`);
+    this.#checkFlags(received, published, spans);
     if (message.withdrawn) this.#violated("will taken back", `${client} gets the will ${id}`);
     const since = Math.min(...spans.map(({ askedAt }) => askedAt));
     // RETAIN tells a retained message, but for those who asked to have it as published.
@@ -226,8 +229,24 @@ export class HistoryChecker {
     if (published.will === true || spans.some((span) => span.isShared)) return;
     if (acknowledgedAt !== undefined && acknowledgedAt < since)
       this.#violated("message of an earlier time", `${client} gets ${id}, older than its subscription`);
-    if (session.isOutOfOrder(message, received))
+    // What its publisher sends again may come anew, or for the first time, behind what had come before.
+    const wasSubscribed = spans.some(({ grantedAt }) => grantedAt < message.publishedAt);
+    const mayComeLate = !wasSubscribed || (qos === 0 && published.qos > 0);
+    if (!mayComeLate && published.mayExpire !== true && session.isOutOfOrder(message, received))
       this.#violated("messages out of order", `${client} gets ${id} behind a later one`);
+  }
+
+  #checkFlags(received: Received, published: Published, spans: readonly SubscriptionSpan[]): void {
+    const { id, client, retain, subscriptionIdentifiers: identifiers } = received;
+    if (published.retain && !retain && spans.every((span) => span.retainAsPublished))
+      this.#violated("RETAIN not as asked", `${client} gets ${id} without RETAIN`);
+    if (identifiers === undefined) return;
+    const isForeign = identifiers.some((each) => !spans.some(({ identifier }) => identifier === each));
+    const isMissing = identifiers.length === 0 && spans.every(({ identifier }) => identifier > 0);
+    if (isForeign || isMissing) {
+      const what = `${client} gets ${id} with the Subscription Identifiers [${identifiers.join(", ")}]`;
+      this.#violated("Subscription Identifiers not as asked", what);
+    }
   }
 
   /** One copy by all subscriptions of the session's own together, and one by each shared one. */

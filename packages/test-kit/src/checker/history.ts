@@ -8,6 +8,8 @@ export interface SubscriptionChange {
   readonly qos: QoS;
   readonly noLocal?: boolean;
   readonly retainAsPublished?: boolean;
+  /** 0 or absent: none. */
+  readonly subscriptionIdentifier?: number;
 }
 
 export interface Published {
@@ -22,7 +24,7 @@ export interface Published {
   readonly clears: boolean;
   /** It is a will, "published" with CONNECT and "acknowledged" when the broker owes it. */
   readonly will?: boolean;
-  /** It has a Message Expiry Interval: it may arrive, and need not. */
+  /** It has a Message Expiry Interval: it may arrive, and need not, and nothing is said of its place among others. */
   readonly mayExpire?: boolean;
 }
 
@@ -36,6 +38,8 @@ export interface Received {
   readonly dup: boolean;
   /** Where it is given, identifiers and the order of redelivery are checked. */
   readonly packetIdentifier?: number | undefined;
+  /** Where it is given, it is checked. */
+  readonly subscriptionIdentifiers?: readonly number[] | undefined;
   /** QoS 2: the client knew it by its Packet Identifier and dropped it. Need not be told without `packetIdentifier`. */
   readonly repeated?: boolean;
 }
@@ -113,6 +117,8 @@ export type ViolatedRule =
   | "Packet Identifier in use"
   | "delivery without subscription"
   | "QoS not as granted"
+  | "RETAIN not as asked"
+  | "Subscription Identifiers not as asked"
   | "message of an earlier time"
   | "will taken back"
   | "lost session"

@@ -85,6 +85,7 @@ export class SessionModel {
     const span = spans[index];
     if (span === undefined) return;
     span.state = "granted";
+    span.grantedAt = at;
     span.isSure =
       span.endingAt === undefined && spans.slice(index + 1).every((later) => span.isAsGoodAs(later));
     for (const before of spans.slice(0, index)) this.#end(before, at);

@@ -9,9 +9,12 @@ export class SubscriptionSpan {
   readonly qos: QoS;
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
+  /** 0: none. */
+  readonly identifier: number;
   readonly askedAt: number;
   /** unanswered: nobody will ever know. */
   state: "asked" | "granted" | "unanswered" = "asked";
+  grantedAt: number = Number.POSITIVE_INFINITY;
   /** Whether it is in force for certain. */
   isSure = false;
   /** UNSUBSCRIBE was sent. */
@@ -29,6 +32,7 @@ export class SubscriptionSpan {
     this.qos = change.qos;
     this.noLocal = change.noLocal ?? false;
     this.retainAsPublished = change.retainAsPublished ?? false;
+    this.identifier = change.subscriptionIdentifier ?? 0;
     this.askedAt = askedAt;
   }
 

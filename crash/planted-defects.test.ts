@@ -10,7 +10,7 @@ const findings: Readonly<Record<string, RegExp>> = {
   "forgets subscriptions": /: lost message/,
   "forgets received identifiers": /: QoS 2 message twice/,
   "forgets what was released": /: QoS 2 message twice|: lost message/,
-  "forgets the end of sessions": /: session that should have ended/,
+  "forgets the end of sessions": /: (session that should have ended|delivery without subscription)/,
   "forgets sessions": /: lost session/,
   "forgets wills": /: lost message: \S+ has not got keeper/,
 };

@@ -18,8 +18,11 @@ export class HandleByteStream implements ByteStream {
   readonly #handle: OwnedHandle;
   readonly #io: HandleIo;
   #receiver: ByteReceiver | undefined;
-  /** left: the peer has closed its side, what was written is still to leave. */
-  #state: "waiting" | "open" | "left" | "ending" | "closed" = "waiting";
+  /**
+   * left: the peer has closed its side, what was written is still to leave. unheard: the peer takes nothing more, what
+   * it sent before, such as DISCONNECT, is still to be read.
+   */
+  #state: "waiting" | "open" | "left" | "unheard" | "ending" | "closed" = "waiting";
   #error: Error | undefined;
   #endTimer: NodeJS.Timeout | undefined;
 
@@ -44,7 +47,7 @@ export class HandleByteStream implements ByteStream {
     if (this.#state !== "open") return true;
     const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
     const error = this.#io.write(this.#handle, part, onWritten);
-    if (error !== 0) this.#fail("write", error);
+    if (error !== 0) this.#writeFailed(error);
     return error !== 0 || !this.#io.wasDelayed;
   }
 
@@ -54,17 +57,18 @@ export class HandleByteStream implements ByteStream {
   }
 
   pause(): void {
-    if (this.#state === "open") this.#handle.readStop();
+    if (this.#isRead) this.#handle.readStop();
   }
 
   resume(): void {
-    if (this.#state !== "open") return;
+    if (!this.#isRead) return;
     const error = this.#handle.readStart();
     if (error !== 0) this.#fail("read", error);
   }
 
   end(): void {
     if (this.#state === "closed" || this.#state === "ending" || this.#state === "left") return;
+    if (this.#state === "unheard") return this.#close();
     this.#state = "ending";
     // What the peer still sends must be read, else the kernel resets the connection and our last bytes are lost.
     this.#handle.readStart();
@@ -80,14 +84,14 @@ export class HandleByteStream implements ByteStream {
   received(): void {
     const { nread, buffer } = this.#io;
     if (nread > 0) {
-      if (this.#state === "open") this.#receiver?.onBytes(buffer, 0, nread);
+      if (this.#isRead) this.#receiver?.onBytes(buffer, 0, nread);
     } else if (nread < 0) this.#ended(nread);
   }
 
   /** Some or all of what could not be written at once has been. */
   written(error: number): void {
     if (this.#state === "closed") return;
-    if (error !== 0) return this.#fail("write", error);
+    if (error !== 0) return this.#writeFailed(error);
     if (this.#handle.writeQueueSize > 0) return;
     if (this.#state === "left") this.#close();
     else if (this.#state === "open") this.#receiver?.onDrained();
@@ -100,18 +104,32 @@ export class HandleByteStream implements ByteStream {
   #ended(error: number): void {
     if (this.#state === "closed") return;
     if (getSystemErrorName(error) !== "EOF") return this.#fail("read", error);
-    if (this.#state === "ending" || this.#handle.writeQueueSize === 0) return this.#close();
+    if (this.#state !== "open" || this.#handle.writeQueueSize === 0) return this.#close();
     this.#state = "left";
+    this.#closeLater();
+  }
+
+  get #isRead(): boolean {
+    return this.#state === "open" || this.#state === "unheard";
+  }
+
+  #writeFailed(error: number): void {
+    if (this.#state === "unheard") return;
+    if (this.#state !== "open") return this.#close();
+    this.#noteError("write", error);
+    this.#state = "unheard";
     this.#closeLater();
   }
 
   /** That a peer vanishes while we close is no failure. */
   #fail(call: "read" | "write", error: number): void {
-    if (this.#state === "open") {
-      const code = getSystemErrorName(error);
-      this.#error = Object.assign(new Error(`${call} ${code}`), { code });
-    }
+    if (this.#state === "open") this.#noteError(call, error);
     this.#close();
+  }
+
+  #noteError(call: "read" | "write", error: number): void {
+    const code = getSystemErrorName(error);
+    this.#error = Object.assign(new Error(`${call} ${code}`), { code });
   }
 
   #close(): void {

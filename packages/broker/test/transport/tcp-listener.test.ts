@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,7 @@ import { promisify } from "node:util";
 import { type ByteStream, type Listener, tcpListener } from "@dunlin/broker";
 import { skippedWithout } from "@dunlin/test-kit";
 import { afterEach, expect, test } from "vitest";
-import { ReceiverLog, StreamQueue } from "./stream-log.ts";
+import { ReceiverLog, StreamQueue, someTurns, writeText } from "./stream-log.ts";
 import { connectTcp } from "./test-client.ts";
 
 const started: Listener[] = [];
@@ -99,6 +100,26 @@ test("where Node does not give what that needs, as under its permission model, s
     "--allow-child-process",
   );
   expect(stdout).toBe("with a socket\n");
+});
+
+test("what a client said before it reset the connection is read, though nothing can be written", async () => {
+  const listener = tcpListener({ port: 0 });
+  const streams = await start(listener);
+  const client = await connect(listener);
+  const stream = await streams.next();
+  const log = new ReceiverLog();
+  stream.start(log);
+  stream.pause();
+  client.write("last words");
+  await someTurns();
+  client.resetAndDestroy();
+  await once(client, "close");
+  writeText(stream, "anyone?");
+  await someTurns();
+  expect(log.isClosed).toBe(false);
+  stream.resume();
+  expect(await log.closed()).toMatchObject({ message: expect.stringMatching(/^write E/) });
+  expect(log.text).toBe("last words");
 });
 
 test("a client that closes only its own side is sent the rest", async () => {

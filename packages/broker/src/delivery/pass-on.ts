@@ -42,6 +42,7 @@ export function sharesInbox(session: Session): boolean {
 export async function passInboxOn(engine: Engine, session: Session): Promise<void> {
   const { commits, options } = engine;
   const shareFilters = sharedFiltersOf(session);
+  session.window.rewind();
   try {
     await commits.stored();
     for (let from = 0; ; ) {
@@ -58,6 +59,9 @@ export async function passInboxOn(engine: Engine, session: Session): Promise<voi
           shareFilters.filter((each) => shareMark(each) === mark),
         );
       }
+      // In the group that gives them to others: after a crash they would be passed on again.
+      while (session.window.next < from) session.window.skip();
+      commits.touch(session);
       await engine.nextTurn();
     }
   } catch (error) {

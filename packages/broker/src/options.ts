@@ -62,6 +62,12 @@ export interface BrokerLimits extends ConnectionLimits {
   readonly memoryBudgetBytes: number;
   /** Bytes that wait to be stored; beyond it publishers of QoS 1 and 2 are not read from. */
   readonly maximumPendingCommitBytes: number;
+  /** Bytes that are read from a client in one turn of the event loop; what more it sends waits for the next. */
+  readonly maximumReadBytesPerTurn: number;
+  /** PUBLISH packets of a client that are dealt with before the others' turn. */
+  readonly maximumPublishesPerTurn: number;
+  /** Milliseconds that a client's packets take before the others' turn. */
+  readonly maximumReadMsPerTurn: number;
 }
 
 export const defaultLimits: BrokerLimits = {
@@ -91,6 +97,10 @@ export const defaultLimits: BrokerLimits = {
   maximumCachedTopics: 65_536,
   memoryBudgetBytes: 1024 * 1024 * 1024,
   maximumPendingCommitBytes: 64 * 1024 * 1024,
+  maximumReadBytesPerTurn: 128 * 1024,
+  // About a tenth of a millisecond.
+  maximumPublishesPerTurn: 256,
+  maximumReadMsPerTurn: 25,
 };
 
 export interface BrokerOptions {
@@ -196,6 +206,9 @@ export const limitRanges: Readonly<Record<keyof BrokerLimits, LimitRange>> = {
   maximumCachedTopics: range(1, UNBOUNDED),
   memoryBudgetBytes: range(1, UNBOUNDED),
   maximumPendingCommitBytes: range(1, UNBOUNDED),
+  maximumReadBytesPerTurn: range(1, UNBOUNDED),
+  maximumPublishesPerTurn: range(1, UNBOUNDED),
+  maximumReadMsPerTurn: range(1, UNBOUNDED),
 };
 
 function checkLimits(limits: BrokerLimits): void {

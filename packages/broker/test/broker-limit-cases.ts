@@ -1,7 +1,10 @@
+import { encodePacket } from "@dunlin/protocol";
 import { messagesOf, settled, type VirtualBroker } from "@dunlin/test-kit";
 import type { BrokerLimits, ConnectionLimits } from "../src/index.ts";
 import { disconnectCode, type LimitCase, silentSubscriber } from "./connection-limit-cases.ts";
 
+/** What one read of a socket takes at most. */
+const READ_BYTES = 1000;
 const PERSISTENT = { properties: { sessionExpiryIntervalSeconds: 3600 } };
 
 /** Subscribes and publishes with a topic; what comes back. */
@@ -39,6 +42,23 @@ async function retain(virtual: VirtualBroker, topicNames: readonly string[]): Pr
     codes.push(client.takeOnly("PUBACK")[0]?.reasonCode);
   }
   return codes;
+}
+
+/** Of `count` messages that a client sends at once, how many are dealt with before that of another, sent just after. */
+async function ahead(virtual: VirtualBroker, count: number, msEach = 0): Promise<unknown> {
+  const topicNames: string[] = [];
+  virtual.broker.subscribe("#", ({ topicName }) => {
+    topicNames.push(topicName);
+    virtual.clock.advance(msEach);
+  });
+  const flooder = await virtual.connect("flooder", { stream: { chunkSizes: [READ_BYTES] } });
+  const other = await virtual.connect("other");
+  const packet = encodePacket(flooder.message("flood"), 5);
+  flooder.sendBytes(Buffer.concat(Array(count).fill(packet)));
+  other.send(other.message("other"));
+  await settled();
+  // Nothing is lost by it.
+  return [topicNames.indexOf("other"), topicNames.length];
 }
 
 export const brokerLimitCases: {
@@ -182,5 +202,25 @@ export const brokerLimitCases: {
     },
     limited: [1, 5],
     free: [5, 5],
+  },
+  maximumReadBytesPerTurn: {
+    limit: 1500,
+    // Of 10 bytes each.
+    scenario: (virtual) => ahead(virtual, 250),
+    limited: [200, 251],
+    free: [250, 251],
+  },
+  maximumPublishesPerTurn: {
+    limit: 3,
+    scenario: (virtual) => ahead(virtual, 5),
+    limited: [3, 6],
+    free: [5, 6],
+  },
+  maximumReadMsPerTurn: {
+    limit: 10,
+    // The first look at the clock is after 16 packets, the second after 32.
+    scenario: (virtual) => ahead(virtual, 40, 1),
+    limited: [32, 41],
+    free: [40, 41],
   },
 };

@@ -32,8 +32,6 @@ import { dispatch } from "./dispatch.ts";
 import { feedCopy } from "./feed-copy.ts";
 import { PacketWriter } from "./packet-writer.ts";
 
-/** A client that sends more in one turn of the event loop waits for the next one. */
-const READ_BYTES_PER_TURN = 128 * 1024;
 /** What waits less than this for a client is not worth counting in the memory budget. */
 const COUNTED_OUTPUT_BYTES = 8 * 1024;
 
@@ -132,8 +130,9 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
     const { turn } = this.#connections;
     this.#turnBytes = this.#turn === turn ? this.#turnBytes + bytes : bytes;
     this.#turn = turn;
-    if (this.#turnBytes < READ_BYTES_PER_TURN || this.#suspended || this.closed) return;
+    if (this.#turnBytes < this.limits.maximumReadBytesPerTurn || this.#suspended || this.closed) return;
     this.#turnBytes = 0;
+    this.engine.counters.limits.maximumReadBytesPerTurn++;
     this.#suspendUntil(this.engine.nextTurn());
   }
 

@@ -32,7 +32,7 @@ export class Connections implements TurnEnd {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.pool = new ChunkPool(engine.arena);
-    this.share = new TurnShare(engine.options.clock);
+    this.share = new TurnShare(engine.options, engine.counters.limits);
   }
 
   get size(): number {

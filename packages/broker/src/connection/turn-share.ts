@@ -1,13 +1,8 @@
 import { PacketType } from "@dunlin/protocol";
+import type { LimitCounters } from "../counters.ts";
+import type { ResolvedOptions } from "../options.ts";
 import type { Clock } from "../ports/clock.ts";
 
-/** What a client may take of a turn of the event loop while others wait. */
-const READ_MS_PER_TURN = 25;
-/**
- * PUBLISH packets of a client that are dealt with before the others' turn: about a tenth of a millisecond. Not so
- * acknowledgements: where they wait, messages queue behind them.
- */
-const PUBLISHES_PER_TURN = 256;
 /** Packets between two looks at the clock. */
 const PACKETS_PER_LOOK = 16;
 
@@ -17,12 +12,18 @@ const PACKETS_PER_LOOK = 16;
  */
 export class TurnShare {
   readonly #clock: Clock;
+  readonly #counters: LimitCounters;
+  readonly #maximumPublishes: number;
+  readonly #maximumMs: number;
   #packets = 0;
   #publishes = 0;
   #startedMs = 0;
 
-  constructor(clock: Clock) {
+  constructor({ clock, limits }: ResolvedOptions, counters: LimitCounters) {
     this.#clock = clock;
+    this.#counters = counters;
+    this.#maximumPublishes = limits.maximumPublishesPerTurn;
+    this.#maximumMs = limits.maximumReadMsPerTurn;
   }
 
   /** Something has been read. Not to be called where what had been read before is gone on with. */
@@ -33,7 +34,9 @@ export class TurnShare {
   /** One more packet (0: none) has been dealt with; true: it is the others' turn, and the next share begins. */
   isUsedUp(packetType: number): boolean {
     this.#packets++;
-    if (packetType === PacketType.PUBLISH && ++this.#publishes === PUBLISHES_PER_TURN) {
+    // Acknowledgements are not counted: where they wait, messages queue behind them.
+    if (packetType === PacketType.PUBLISH && ++this.#publishes === this.#maximumPublishes) {
+      this.#counters.maximumPublishesPerTurn++;
       this.#packets = this.#publishes = 0;
       return true;
     }
@@ -41,7 +44,8 @@ export class TurnShare {
     const nowMs = this.#clock.monotonic();
     // The first packets are few and quick as a rule: they are let off.
     if (this.#packets === PACKETS_PER_LOOK) this.#startedMs = nowMs;
-    if (nowMs - this.#startedMs <= READ_MS_PER_TURN) return false;
+    if (nowMs - this.#startedMs <= this.#maximumMs) return false;
+    this.#counters.maximumReadMsPerTurn++;
     this.#packets = this.#publishes = 0;
     return true;
   }

@@ -13,6 +13,10 @@ function bytes(description: string): LimitSpec {
   return { unit: "bytes", description };
 }
 
+function milliseconds(description: string): LimitSpec {
+  return { unit: "milliseconds", description };
+}
+
 function seconds(description: string): LimitSpec {
   return { unit: "seconds", description };
 }
@@ -21,10 +25,7 @@ function seconds(description: string): LimitSpec {
 export const connectionLimitSpecs: Readonly<Record<keyof ConnectionLimits, LimitSpec>> = {
   maximumConnections: count("Connections open at once."),
   maximumConnectionsPerAddress: count("Connections open at once from one address."),
-  connectTimeoutMs: {
-    unit: "milliseconds",
-    description: "From the network connection to the end of CONNECT.",
-  },
+  connectTimeoutMs: milliseconds("From the network connection to the end of CONNECT."),
   maximumConnectPacketSize: bytes("Size of the CONNECT packet; nothing else is read before it."),
   maximumPacketSize: bytes("Size of any packet from a client; MQTT 5.0 clients are told."),
   maximumNonPublishPacketSize: bytes("Size of any packet, once connected, but PUBLISH."),
@@ -64,4 +65,9 @@ export const brokerLimitSpecs: Readonly<Record<keyof BrokerLimits, LimitSpec>> =
   maximumPendingCommitBytes: bytes(
     "Bytes that wait to be stored; beyond it publishers of QoS 1 and 2 are not read from.",
   ),
+  maximumReadBytesPerTurn: bytes(
+    "Bytes that are read from a client in one turn of the event loop; what more it sends waits for the next.",
+  ),
+  maximumPublishesPerTurn: count("PUBLISH packets of a client that are dealt with before the others' turn."),
+  maximumReadMsPerTurn: milliseconds("How long a client's packets may take before the others' turn."),
 };

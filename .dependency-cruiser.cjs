@@ -88,7 +88,13 @@ module.exports = {
       "A file that nothing imports and that imports nothing is dead.",
       {
         orphan: true,
-        pathNot: [TEST, "^(conformance|crash|simulator|benchmarks|examples)/", "/src/index[.]ts$", "/bin/", "[.]d[.]ts$"],
+        pathNot: [
+          TEST,
+          "^(conformance|crash|simulator|benchmarks|examples)/",
+          "/src/index[.]ts$",
+          "/bin/",
+          "[.]d[.]ts$",
+        ],
       },
       {},
     ),

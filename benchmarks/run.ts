@@ -49,6 +49,12 @@ const warmup = Number(values.warmup ?? (values.quick ? 0.5 : 1.5));
 const isPinned =
   !values["no-pin"] && availableParallelism() > 1 && spawnSync("taskset", ["-V"]).error === undefined;
 
+/** Where the results go does not change them, and is nobody else's concern. */
+function argumentsThatCount(given: readonly string[]): readonly string[] {
+  const aside = (argument: string | undefined): boolean => argument === "--json" || argument === "--out";
+  return given.filter((each, index) => !aside(each) && !aside(given[index - 1]));
+}
+
 function pinned(cpu: number, command: readonly string[]): readonly string[] {
   return isPinned ? ["taskset", "-c", String(cpu), ...command] : command;
 }
@@ -181,7 +187,7 @@ async function main(): Promise<void> {
       repeat,
       isPinned,
       isQuick: values.quick,
-      arguments: process.argv.slice(2),
+      arguments: argumentsThatCount(process.argv.slice(2)),
     };
     mkdirSync(dirname(values.out), { recursive: true });
     writeFileSync(values.out, performanceDocument({ run, brokers, scenarios: wanted, results, memory }));

@@ -109,8 +109,10 @@ go on. It is tried again every second and clears by itself. One line in the log 
 \`counters.commitMs\` and \`$SYS/broker/store/commit milliseconds\`. EIO, EROFS and ENOSPC are
 injected into the running process by strace; the full disk is a real one (tmpfs, needs root).
 
-Known defect: after a write that has failed, LMDB's native code now and then corrupts its heap and ends the process
-(SIGABRT), in about one of eight injected faults. Nothing acknowledged is lost by it, but the broker has to be started again.
+Known defect: lmdb-js 3.5.6 notes a write that the system refused in 100 bytes of memory, and the note may be longer: the
+heap is damaged, and the process may end by it (SIGABRT). Nothing acknowledged is lost, but the broker has to be started
+again. So the store looks for room before it gives LMDB a group, and after a failure tries the file by itself before LMDB
+may write again: a full disk never gets that far, a disk that fails (EIO) does once.
 `;
 
 /** The page; sections of \`before\` that are not written here are kept, at the end. */

@@ -22,6 +22,10 @@ export interface StoredEntry {
 /** What LMDB reports where memory cannot be mapped. */
 const outOfMemory = constants.errno.ENOMEM;
 const nearlyFullBytes = 1024 * 1024;
+/** With so much free on the disk nothing is reckoned. */
+const plentyBytes = 64 * 1024 * 1024;
+/** Pages of inner nodes and of the list of free pages that a transaction may write beside its records. */
+const sparePages = 16;
 
 export interface EnvironmentOptions {
   readonly folder: string;
@@ -65,6 +69,25 @@ export class Environment {
     } catch (error) {
       throw storeError(options.folder, "cannot be opened", error);
     }
+  }
+
+  /**
+   * Throws where the disk may have no room for them, before LMDB finds out. Small records mostly fit pages of the file
+   * that are free: these are reckoned where `isCautious`.
+   */
+  expectRoom(operations: readonly Operation[], isCautious: boolean): void {
+    const { folder } = this.#options;
+    const freeBytes = freeBytesOf(folder);
+    if (freeBytes === undefined || freeBytes >= plentyBytes) return;
+    const { pageSize, freePages } = this.#pages();
+    let pages = isCautious ? Math.max(0, sparePages + operations.length - freePages) : 0;
+    for (const { value } of operations) {
+      // A large value takes pages in a row, which may not be among the free ones.
+      if (value !== null && value.length > pageSize / 2) pages += 1 + Math.ceil(value.length / pageSize);
+    }
+    if (pages * pageSize <= freeBytes) return;
+    const cause = new Error(`it may need ${pages * pageSize} bytes more, ${freeBytes} are free`);
+    throw storeError(folder, "cannot be written", cause, diskIsFull);
   }
 
   /** One transaction, written on LMDB's thread; rejects with nothing of it written. */
@@ -118,6 +141,15 @@ export class Environment {
     await this.#root.close();
   }
 
+  /** Pages of the data file, and how many of them hold nothing. */
+  #pages(): { pageSize: number; freePages: number } {
+    const { pageSize, lastPageNumber, root, free } = this.#root.getStats() as RootStats;
+    const { main: _, ...named } = this.#databases;
+    const trees = [root, free, ...Object.values(named).map((database) => database.getStats() as TreeStats)];
+    const usedPages = trees.reduce((pages, tree) => pages + pagesOf(tree), 0);
+    return { pageSize, freePages: lastPageNumber + 1 - usedPages };
+  }
+
   #apply(operations: readonly Operation[]): void {
     for (const { database, key, value } of operations) {
       // The promises of single operations say nothing beyond that of the transaction.
@@ -138,21 +170,50 @@ async function causeOf(error: unknown): Promise<unknown> {
   }
 }
 
-function storeError(folder: string, what: string, cause: unknown): BrokerError {
+const diskIsFull = "its disk is full: free some space";
+
+function storeError(
+  folder: string,
+  what: string,
+  cause: unknown,
+  remedy = remedyOf(folder, cause),
+): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  let remedy = "check that its disk is sound and has space, and that this user may write there";
-  if (isNearlyFull(folder)) remedy = "its disk is full: free some space";
-  if ((cause as { code?: unknown }).code === outOfMemory) {
-    remedy = "allow the process more address space, or give the store a smaller mapSizeBytes";
-  }
   return new BrokerError("DUNLIN_STORE", `The store ${folder} ${what} (${reason}): ${remedy}`, { cause });
 }
 
-function isNearlyFull(folder: string): boolean {
+function remedyOf(folder: string, cause: unknown): string {
+  if ((cause as { code?: unknown }).code === outOfMemory) {
+    return "allow the process more address space, or give the store a smaller mapSizeBytes";
+  }
+  if ((freeBytesOf(folder) ?? plentyBytes) < nearlyFullBytes) return diskIsFull;
+  return "check that its disk is sound and has space, and that this user may write there";
+}
+
+/** Undefined where the system does not tell. */
+function freeBytesOf(folder: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize < nearlyFullBytes;
+    return bavail * bsize;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** The part of what lmdb-js tells of an environment that we use; its types leave it out. */
+interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface RootStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }

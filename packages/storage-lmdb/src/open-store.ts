@@ -15,6 +15,7 @@ export class OpenStore {
   #environment: Environment | undefined;
   #commit: Promise<void> | undefined;
   #discarding: Promise<void> = Promise.resolve();
+  #lastWriteFailed = false;
 
   constructor(
     options: EnvironmentOptions,
@@ -70,15 +71,21 @@ export class OpenStore {
   async #write(group: CommitGroup): Promise<void> {
     const environment = this.#environment ?? (await this.#reopen());
     const plan = new GroupPlan(group, this.#memory, environment);
+    // lmdb-js 3.5.6 notes a write that failed in memory that may be too small for the note, which damages the heap:
+    // it is to find out as seldom as can be.
+    environment.expectRoom(plan.operations, this.#lastWriteFailed);
+    if (this.#lastWriteFailed) await environment.flush();
     try {
       await environment.write(plan.operations);
     } catch (error) {
       // LMDB may refuse all further work on this handle, and its list of free pages is not to be trusted.
       this.#environment = undefined;
+      this.#lastWriteFailed = true;
       this.#discarding = environment.close();
       await this.#discarding;
       throw error;
     }
+    this.#lastWriteFailed = false;
     plan.apply();
   }
 

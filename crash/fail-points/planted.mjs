@@ -52,9 +52,11 @@ export function planted(store, defect) {
     },
     commit: async (group) => {
       if (change !== undefined) return store.commit(change(group));
+      // The broker uses the memory of a group again once its commit has settled.
+      const kept = { ...group, bodies: Buffer.from(group.bodies), bodyEnds: group.bodyEnds.slice() };
       before = before
         .then(() => new Promise((resolve) => setTimeout(resolve, lateMs)))
-        .then(() => store.commit(group));
+        .then(() => store.commit(kept));
     },
     close: async () => {
       await before;

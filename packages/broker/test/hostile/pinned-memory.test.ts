@@ -87,6 +87,7 @@ test("what is kept of a CONNECT holds on to nothing else", async () => {
     properties: {},
   });
   while (requests.length === 0) await settled();
-  expect(requests[0]?.connect.password?.buffer.byteLength).toBeLessThan(SLAB_BYTES / 8);
+  // Of Node's pool of small buffers, 8 KiB or in Node 24 64 KiB, at most.
+  expect(requests[0]?.connect.password?.buffer.byteLength).toBeLessThan(SLAB_BYTES / 2);
   await broker.stop();
 });

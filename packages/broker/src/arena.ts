@@ -1,3 +1,6 @@
+/** A payload of this size lies in memory that is filled once: slabs, and what commit groups fill again, are too small for it. */
+export const FILLED_ONCE_BYTES: number = 1024 * 1024;
+
 /** Slabs that are kept to be filled again. */
 const FREE_SLABS = 32;
 /** A turn in which every connection reads its fill would take many times what is kept. */

@@ -386,7 +386,7 @@ export class Connection extends PacketWriter implements ByteReceiver, Client {
       held = this.#reader.bufferedBytes + (this.#inboundAliases?.heldBytes ?? 0);
       const output = this.output.pendingBytes - this.output.sharedBytes;
       if (output > COUNTED_OUTPUT_BYTES) held += output;
-      for (const chunk of this.#backlog ?? []) held += chunk.length;
+      if (this.#backlog !== undefined) for (const { length } of this.#backlog) held += length;
     }
     this.engine.memory.add(held - this.#heldBytes);
     this.#heldBytes = held;

@@ -1,4 +1,4 @@
-import { type Arena, copyBytes } from "../arena.ts";
+import { type Arena, copyBytes, FILLED_ONCE_BYTES } from "../arena.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 
@@ -7,8 +7,6 @@ const CHUNK_BYTES = [512, 8 * 1024, 64 * 1024] as const;
 const LARGEST_CHUNK_BYTES = CHUNK_BYTES[2];
 /** From this size on, bytes are written from where they are instead of being copied. */
 const REFERENCE_BYTES = 8 * 1024;
-/** From this size on, what several connections send from one place is counted in the memory budget once. */
-const SHARED_BYTES = 1024 * 1024;
 /** Bytes of chunks that are kept for the next turn, of each size. */
 const POOLED_BYTES = 8 * 1024 * 1024;
 
@@ -182,7 +180,8 @@ export class OutputQueue {
   }
 
   #share(range: Uint8Array, length: number): void {
-    if (this.#memory === null || length < SHARED_BYTES) return;
+    // Only memory that all of them send from as it is.
+    if (this.#memory === null || length < FILLED_ONCE_BYTES) return;
     this.#memory.hold(range);
     this.#shared = [...this.#shared, range];
     this.#sharedBytes += length;

@@ -1,3 +1,4 @@
+import { FILLED_ONCE_BYTES } from "../arena.ts";
 import type { Counters } from "../counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -20,8 +21,6 @@ const LAZY_MS = 250;
 /** How long `close` waits for a store that does not work. */
 const CLOSE_MS = 5000;
 const SMALLEST_BODIES = 16 * 1024;
-/** Bodies of a group above this size are not kept for another one. */
-const LARGEST_SPARE_BYTES = 1024 * 1024;
 const NO_BODIES = new Uint8Array(0);
 /** What a reference from an inbox to a body takes in memory. */
 const REFERENCE_BYTES = 64;
@@ -295,7 +294,7 @@ export class GroupCommit {
     this.#committed = ticket;
     this.#state = "idle";
     this.#tell(filled, group, ticket);
-    if (filled.bodies.length <= LARGEST_SPARE_BYTES) this.#spareBodies = filled.bodies;
+    if (filled.bodies.length <= FILLED_ONCE_BYTES) this.#spareBodies = filled.bodies;
     if (this.#state !== "idle") return;
     if (this.#urgent) this.#schedule();
     else if (this.#filling.dirty) this.#scheduleLazily();

@@ -13,7 +13,7 @@ import {
   writeSubscriptionIdentifier,
   writeTopicAlias,
 } from "@dunlin/protocol";
-import { type Arena, copyBytes, copyOut } from "../arena.ts";
+import { type Arena, copyBytes, copyOut, FILLED_ONCE_BYTES } from "../arena.ts";
 import type { EncodedPublish } from "../ports/packet-sink.ts";
 import type { InterceptedMessage } from "../ports/publish-interceptor.ts";
 import type { Topic } from "../routing/topic.ts";
@@ -22,11 +22,6 @@ import type { MessageBodyView, MessageParts } from "./message-body.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const EMPTY = new Uint8Array(0);
-/**
- * A payload from this size on is not copied for each form. Memory of this size is used once: neither a slab of the
- * arena nor a group's bodies that are filled again can hold it.
- */
-const DETACHED_BYTES = 1024 * 1024;
 
 class Encoding implements EncodedPublish {
   bytes: Uint8Array = EMPTY;
@@ -124,7 +119,7 @@ export class Publication implements MessageParts {
     }
     const { payload } = message;
     // The program may use its memory again.
-    this.payloadBytes = payload.length < DETACHED_BYTES ? payload : copyOut(payload, 0, payload.length);
+    this.payloadBytes = payload.length < FILLED_ONCE_BYTES ? payload : copyOut(payload, 0, payload.length);
     this.payloadStart = 0;
     this.payloadEnd = payload.length;
     const size = messagePropertiesSize(properties);
@@ -244,7 +239,8 @@ export class Publication implements MessageParts {
     const payloadLength = this.payloadEnd - this.payloadStart;
     const propertiesLength = version === 5 ? this.#propertiesLength(identifiers, alias) : 0;
     const size = publishSize(version, qos, topicLength, propertiesLength, payloadLength);
-    const detached = payloadLength >= DETACHED_BYTES;
+    // It stays where it is, for everyone, however long that takes.
+    const detached = payloadLength >= FILLED_ONCE_BYTES;
     const length = detached ? size - payloadLength : size;
     const start = this.#arena.reserve(length);
     const target = this.#arena.bytes;
